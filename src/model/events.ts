@@ -3,16 +3,15 @@ import type { ClaimResult, ClusterFacts, Result } from './result.ts';
 import type { Row } from './row.ts';
 import type { Text } from './text.ts';
 
-/** Long work, by phase. `ms` is set at the end. */
+/** A part of a long piece of work: begun (`ms` undefined) or done. */
 export interface PhaseEvent {
   readonly type: 'phase';
-  /** What it belongs to: a cluster's name, `offline build`, `docker`. */
+  /** What it belongs to: a cluster's name, `offline build`. */
   readonly of: string;
-  readonly phase: string;
+  readonly id: string;
   readonly title: Text;
-  readonly state: 'begin' | 'end' | 'note' | 'failed';
-  readonly ms?: number;
-  readonly detail?: string;
+  readonly ms: number | undefined;
+  readonly note?: Text;
 }
 
 export type RunEvent =
@@ -34,5 +33,3 @@ export type RunEvent =
   | { readonly type: 'end'; readonly result: Result };
 
 export type Listener = (event: RunEvent) => void;
-/** Reports a phase; everything that takes over two seconds has one. */
-export type OnPhase = (event: Omit<PhaseEvent, 'type'>) => void;
