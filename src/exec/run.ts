@@ -51,7 +51,6 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
     let kept = 0;
     let truncated = false;
     let broken: string | undefined;
-    let child: ChildProcess;
     let limit: NodeJS.Timeout | undefined;
     let last: NodeJS.Timeout | undefined;
 
@@ -92,7 +91,7 @@ export function run(argv: readonly string[], options: RunOptions = {}): Promise<
       end(null, null);
       return;
     }
-    child = spawn(program, args, {
+    const child: ChildProcess = spawn(program, args, {
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: options.ownGroup ?? false,
