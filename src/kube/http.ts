@@ -12,7 +12,7 @@ export interface ApiReply {
   readonly status: number;
   readonly text: string;
   /** The body parsed, when it is JSON. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+
   readonly json: any;
   /** Milliseconds until the whole answer was there. */
   readonly ms: number;

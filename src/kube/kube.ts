@@ -14,9 +14,9 @@ import { Resources } from './resources.ts';
 export interface KubeObject {
   apiVersion: string;
   kind: string;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+
   metadata: { name: string; namespace?: string; [field: string]: any };
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+
   [field: string]: any;
 }
 

@@ -31,14 +31,14 @@ export interface OwnerReference {
 }
 
 /** Any object of the API. Components narrow `spec` and `status` with types of their own. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
+
 export interface KubeObject<Spec = any, Status = any> {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: Spec;
   status?: Status;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+
   [field: string]: any;
 }
 
