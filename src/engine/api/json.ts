@@ -1,6 +1,5 @@
 /** Plain JSON values: copy, compare, freeze, and the keys that are never allowed in one. */
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Json = any;
 export type JsonObject = Record<string, Json>;
 

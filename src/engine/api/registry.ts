@@ -20,7 +20,7 @@ import {
   notFound,
   type Cause,
 } from './status.ts';
-import { Store } from './store.ts';
+import { type Store } from './store.ts';
 import { strategyOf } from './strategies/index.ts';
 
 export interface WriteOptions {

@@ -45,16 +45,16 @@ export class LocalClient implements Client {
     return this.#registry.list(this.#resource(of), options.namespace, options).items as T[];
   }
 
-  async create<T extends KubeObject>(of: GroupResource, object: T): Promise<T> {
+  async create<T extends KubeObject>(of: GroupResource, object: NoInfer<T>): Promise<T> {
     const resource = this.#resource(of);
     return this.#registry.create(resource, named(resource, object), OWN) as T;
   }
 
-  async update<T extends KubeObject>(of: GroupResource, object: T): Promise<T> {
+  async update<T extends KubeObject>(of: GroupResource, object: NoInfer<T>): Promise<T> {
     return this.#registry.update(this.#resource(of), object, OWN) as T;
   }
 
-  async updateStatus<T extends KubeObject>(of: GroupResource, object: T): Promise<T> {
+  async updateStatus<T extends KubeObject>(of: GroupResource, object: NoInfer<T>): Promise<T> {
     return this.#registry.update(this.#resource(of), object, OWN, 'status') as T;
   }
 

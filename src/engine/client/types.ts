@@ -96,11 +96,11 @@ export interface Client {
     namespace?: string,
   ): Promise<T | undefined>;
   list<T extends KubeObject = KubeObject>(of: GroupResource, options?: ListOptions): Promise<T[]>;
-  create<T extends KubeObject = KubeObject>(of: GroupResource, object: T): Promise<T>;
+  create<T extends KubeObject = KubeObject>(of: GroupResource, object: NoInfer<T>): Promise<T>;
   /** Whole object; 409 Conflict when resourceVersion is not the newest. */
-  update<T extends KubeObject = KubeObject>(of: GroupResource, object: T): Promise<T>;
+  update<T extends KubeObject = KubeObject>(of: GroupResource, object: NoInfer<T>): Promise<T>;
   /** The status subresource: only `status` is taken. */
-  updateStatus<T extends KubeObject = KubeObject>(of: GroupResource, object: T): Promise<T>;
+  updateStatus<T extends KubeObject = KubeObject>(of: GroupResource, object: NoInfer<T>): Promise<T>;
   /** JSON merge patch (RFC 7386); `subresource` e.g. 'status'. */
   patch<T extends KubeObject = KubeObject>(
     of: GroupResource,

@@ -76,18 +76,26 @@ test('Services get addresses and node ports that no other has, and give them bac
   await client.delete(gr('services'), 's3', 'default');
   const again = await client.create(gr('services'), service('again'));
   expect(taken.has(again.spec.clusterIP)).toBe(true);
-  const ports = (await client.list(gr('services'))).flatMap((s) => s.spec.ports.map((p: { nodePort?: number }) => p.nodePort));
+  const ports = (await client.list(gr('services'))).flatMap((s) =>
+    s.spec.ports.map((p: { nodePort?: number }) => p.nodePort),
+  );
   expect(new Set(ports.filter(Boolean)).size).toBe(12);
 });
 
 test('writes of stale objects conflict; a patch of a subresource takes only status', async () => {
   const { client } = createApi();
   const first = await client.create(gr('pods'), pod('a'));
-  const second = await client.patch(gr('pods'), 'a', 'default', { status: { phase: 'Running' }, spec: { nodeName: 'x' } }, 'status');
+  const second = await client.patch(
+    gr('pods'),
+    'a',
+    'default',
+    { status: { phase: 'Running' }, spec: { nodeName: 'x' } },
+    'status',
+  );
   expect(second.status.phase).toBe('Running');
   expect(second.spec.nodeName).toBeUndefined();
   await expect(client.update(gr('pods'), first)).rejects.toMatchObject({ status: { code: 409 } });
-  await expect(client.create(gr('pods'), { ...pod('x'), metadata: { name: 'x', namespace: 'no' } })).rejects.toThrow(
-    'namespaces "no" not found',
-  );
+  await expect(
+    client.create(gr('pods'), { ...pod('x'), metadata: { name: 'x', namespace: 'no' } }),
+  ).rejects.toThrow('namespaces "no" not found');
 });

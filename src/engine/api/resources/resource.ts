@@ -58,7 +58,7 @@ export interface OtherVersion {
 export interface CustomVersions {
   readonly definition: KubeObject;
   /** Version name -> the version's part of the definition. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+
   readonly versions: ReadonlyMap<string, any>;
 }
 
