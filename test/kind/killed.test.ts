@@ -1,0 +1,83 @@
+/** SIGKILL of `up` at several points: what comes next works, and in the end nothing is left. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kindBackend } from '../../src/cluster/kind/backend.ts';
+import { findDocker } from '../../src/docker/docker.ts';
+import { leftIn, ownFolders, whyNot } from './setup.ts';
+
+const reason = await whyNot();
+const TSX = createRequire(import.meta.url).resolve('tsx');
+const CHILD = fileURLToPath(new URL('up-child.ts', import.meta.url));
+
+/** Starts `up` in a process of its own and kills it a while after a phase has begun. */
+async function killedUp(name: string, phase: string, afterMs: number): Promise<void> {
+  const child = spawn(process.execPath, ['--import', TSX, CHILD, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  let told = '';
+  const reached = new Promise<void>((resolve, reject) => {
+    child.stdout.on('data', (piece: Buffer) => {
+      told += piece.toString();
+      if (told.split('\n').includes(phase)) resolve();
+    });
+    child.on('exit', (code) => reject(new Error(`ended with ${code} before ${phase}: ${told}`)));
+  });
+  await reached;
+  await delay(afterMs); // Somewhere within the phase: the point itself is not what is tested.
+  child.kill('SIGKILL');
+  await ended;
+}
+
+describe.skipIf(reason)(`a killed up${reason ? ` (${reason})` : ''}`, () => {
+  let folders: ReturnType<typeof ownFolders>;
+  beforeAll(() => {
+    folders = ownFolders();
+  });
+  afterAll(async () => {
+    await kindBackend.downAll();
+    folders.remove();
+  });
+
+  for (const [phase, afterMs] of [
+    ['engine', 300],
+    ['boot', 200],
+    ['boot', 8_000],
+  ] as const)
+    it(`in ${phase}, after ${afterMs} ms: down --all leaves nothing`, async () => {
+      await killedUp('k', phase, afterMs);
+      await kindBackend.downAll();
+      expect(await kindBackend.list()).toEqual([]);
+      expect(leftIn(folders.root)).toEqual({ processes: [], mounts: [] });
+    });
+
+  it('in cni: the next up of that name removes what was half made, and is ready', async () => {
+    await killedUp('k', 'cni', 1_000);
+    expect((await kindBackend.list()).map(({ state }) => state)).toEqual(['half-made']);
+    const cluster = await kindBackend.up({ name: 'k', cni: 'flannel', proxy: 'iptables', workers: 0 });
+    expect((await cluster.nodes()).length).toBe(1);
+  });
+
+  it('Ctrl-C removes what was made and keeps the engine for the next time', async () => {
+    await kindBackend.down('k');
+    const stop = new AbortController();
+    const up = kindBackend.up(
+      { name: 'k', cni: 'flannel', proxy: 'iptables', workers: 0 },
+      ({ id, ms }) => {
+        if (id === 'boot' && ms === undefined) setTimeout(() => stop.abort(), 3_000);
+      },
+      stop.signal,
+    );
+    await expect(up).rejects.toThrow();
+    expect(await kindBackend.list()).toEqual([]);
+    const docker = await findDocker();
+    expect((await docker!.must(['ps', '--all', '--quiet'])).stdout).toBe('');
+    expect(
+      (await docker!.must(['network', 'ls', '--quiet', '--filter', 'label=podlab.cluster'])).stdout,
+    ).toBe('');
+  });
+});
