@@ -1,0 +1,3 @@
+module podlab/offline/pause
+
+go 1.24.0

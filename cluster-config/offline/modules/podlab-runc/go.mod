@@ -1,0 +1,3 @@
+module podlab/offline/podlab-runc
+
+go 1.24.0
