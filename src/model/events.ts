@@ -1,5 +1,5 @@
 /** The one stream that everything shown is rendered from: terminal, JSON, JUnit, later HTML and the demo page. */
-import type { ClaimResult, ClusterFacts, Result } from './result.ts';
+import type { ClaimResult, ClusterFacts, Result, SabotageResult } from './result.ts';
 import type { Row } from './row.ts';
 import type { Text } from './text.ts';
 
@@ -30,6 +30,7 @@ export type RunEvent =
   | { readonly type: 'row'; readonly claim: string; readonly row: Row }
   | { readonly type: 'note'; readonly claim: string; readonly note: Text }
   | { readonly type: 'claim-end'; readonly result: ClaimResult }
+  | { readonly type: 'sabotage-end'; readonly result: SabotageResult }
   | { readonly type: 'end'; readonly result: Result };
 
 export type Listener = (event: RunEvent) => void;

@@ -24,6 +24,21 @@ export interface ClaimResult {
   readonly ms: number;
 }
 
+/** A claim's experiment run again with a sabotage in place: proof that the check can fail. */
+export interface SabotageResult {
+  readonly claim: string;
+  readonly id: string;
+  readonly title: Text;
+  /** undefined when it was not tried: then `skipped` says why. */
+  readonly verdict: Verdict | undefined;
+  /** Whether the verdict turned as it had to. */
+  readonly turned: boolean | undefined;
+  readonly why: Text;
+  readonly skipped?: Text;
+  readonly rows: readonly Row[];
+  readonly ms: number;
+}
+
 /** A cluster that questions were put to. */
 export interface ClusterFacts {
   readonly name: string;
@@ -44,4 +59,6 @@ export interface Result {
   /** Phases with their time in milliseconds (image, boot, cni, ready, each claim). */
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
   readonly claims: readonly ClaimResult[];
+  /** Only when sabotages were run. */
+  readonly sabotages?: readonly SabotageResult[];
 }

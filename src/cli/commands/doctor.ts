@@ -1,0 +1,45 @@
+/** `podlab doctor`: what this machine can do, in one screen, and the command that mends each lack. */
+import { EXIT } from '../../model/errors.ts';
+import { text } from '../../model/text.ts';
+import type { AddCommand } from '../frame.ts';
+import { pad, wrap } from '../render/columns.ts';
+
+/** A mark and a word for each state; the colour only repeats them. */
+const STATES = {
+  ok: { mark: '✓', words: text('ok', '正常'), style: 'green' },
+  note: { mark: '·', words: text('note', '提示'), style: 'yellow' },
+  lack: { mark: '✗', words: text('lack', '缺少'), style: 'red' },
+} as const;
+
+const TITLE_WIDTH = 24;
+
+export const addDoctor: AddCommand = (program, frame) => {
+  program
+    .command('doctor')
+    .description(
+      frame.t(text('what this machine can do, and what mends each lack', '检查本机能力，并给出补救命令')),
+    )
+    .action(
+      frame.action(async (io) => {
+        const { doctor } = await import('../../doctor/index.ts');
+        const facts = await doctor();
+        const lacks = facts.filter(({ state }) => state === 'lack').length;
+        const code = lacks > 0 ? EXIT.machine : EXIT.ok;
+        if (io.json) {
+          io.out(JSON.stringify(facts, undefined, 2));
+          return code;
+        }
+        for (const { title, state, detail, mend } of facts) {
+          const { mark, words, style } = STATES[state];
+          const head = `${io.paint(style, `${mark} ${pad(io.say(words), 4)}`)} ${pad(io.say(title), TITLE_WIDTH)} `;
+          const indent = ' '.repeat(TITLE_WIDTH + 8);
+          const [first = '', ...more] = wrap(io.say(detail), Math.max(30, io.width - TITLE_WIDTH - 8));
+          io.out(head + first);
+          for (const line of more) io.out(indent + line);
+          if (mend) io.out(`${indent}$ ${mend}`);
+        }
+        if (lacks > 0) io.tell(io.say(text(`${lacks} lacking`, `缺少 ${lacks} 项`)));
+        return code;
+      }),
+    );
+};
