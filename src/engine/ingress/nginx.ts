@@ -52,6 +52,10 @@ http {
   server_names_hash_bucket_size 128;
   map_hash_bucket_size 128;
   proxy_http_version 1.1;
+  server {
+    listen 10254;
+    location /healthz { return 200; }
+  }
   map $http_upgrade $connection_upgrade { default upgrade; '' ''; }`,
     ...[...upstreams].map(([id, one]) => upstreamBlock(id, one)),
     ...canaries.map((route, index) => canaryMaps(route, index)),
