@@ -1,5 +1,6 @@
 /** The command line as commander sees it, in one language. */
 import { Command, Option } from 'commander';
+import stringWidth from 'string-width';
 import { text, type Lang } from '../model/text.ts';
 import { packageVersion } from '../run/version.ts';
 import { addClaims } from './commands/claims.ts';
@@ -11,6 +12,7 @@ import { addStatus } from './commands/status.ts';
 import { addTest } from './commands/test.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
+import { wrap } from './render/columns.ts';
 import { makeFrame, type AddCommand, type Frame } from './frame.ts';
 
 /** Headings and standing phrases of the parser's help. */
@@ -26,6 +28,13 @@ function helpIn(command: Command, frame: Frame): void {
   command.helpOption('-h, --help', frame.t(text('show this help', '显示帮助')));
   command.configureHelp({
     helpWidth: Math.min(process.stdout.columns || 80, 100),
+    // Chinese has wide characters and no spaces to break at.
+    displayWidth: stringWidth,
+    boxWrap: (words, width) =>
+      words
+        .split('\n')
+        .map((line) => wrap(line, width).join('\n'))
+        .join('\n'),
     styleTitle: (title) => (frame.lang === 'zh' ? (HEADINGS[title] ?? title) : title),
     argumentDescription(argument) {
       if (argument.defaultValue === undefined) return argument.description;

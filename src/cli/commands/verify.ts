@@ -9,7 +9,7 @@ import { text } from '../../model/text.ts';
 import { clusterOption, type AddCommand } from '../frame.ts';
 import { interrupted, interruptSignal } from '../interrupt.ts';
 import type { Io } from '../io.ts';
-import { table } from '../render/columns.ts';
+import { table, wrap } from '../render/columns.ts';
 import { progress, reportLines } from '../render/report.ts';
 
 interface VerifyFlags {
@@ -90,13 +90,14 @@ async function dryRun(ids: readonly string[], io: Io): Promise<void> {
 }
 
 async function work(io: Io, flags: VerifyFlags, wanted: readonly string[]): Promise<number> {
-  const [{ readLedger, chooseIds }, { CLAIMS }, { verify }, { exitCode }, { backendOf }] = await Promise.all([
+  // What was typed is looked at before anything heavy is loaded.
+  const [{ readLedger, chooseIds }, { CLAIMS }, { networks }] = await Promise.all([
     import('../../run/ledger.ts'),
     import('../../../checks/claims/index.ts'),
-    import('../../run/verify.ts'),
-    import('../../run/sum-up.ts'),
-    import('../../cluster/index.ts'),
+    import('../../run/grounds.ts'),
   ]);
+  const cni = flags.cni ?? ALL_NETWORKS;
+  networks(cni);
   const ledger = await readLedger();
   const ids = CLAIMS.map(({ id }) => id);
   if (wanted.length > 0)
@@ -122,6 +123,11 @@ async function work(io: Io, flags: VerifyFlags, wanted: readonly string[]): Prom
   }
   for (const file of [flags.json, flags.junit])
     if (typeof file === 'string' && file !== '-') await mustBeWritable(file);
+  const [{ verify }, { exitCode }, { backendOf }] = await Promise.all([
+    import('../../run/verify.ts'),
+    import('../../run/sum-up.ts'),
+    import('../../cluster/index.ts'),
+  ]);
   const signal = interruptSignal(io);
   const shown = progress(io);
   try {
@@ -135,7 +141,7 @@ async function work(io: Io, flags: VerifyFlags, wanted: readonly string[]): Prom
       ledger,
       signal,
       claims: CLAIMS.filter(({ id }) => chosen.includes(id)),
-      cni: flags.cni ?? ALL_NETWORKS,
+      cni,
       on: flags.on ?? [],
       proxy: flags.proxy,
       sabotage: flags.sabotage ?? false,
@@ -214,7 +220,7 @@ export const addVerify: AddCommand = (program, frame) => {
         ['podlab verify --claim 2.7a', text('one claim', '一个论断')],
         ['podlab verify --cni calico --json out.json', text('with the evidence', '并保存证据')],
         ['podlab verify --sabotage --claim 4.1c', text('can this check fail?', '这个检查会失败吗？')],
-      ) + `\n\n${t(EXIT_CODES)}`,
+      ) + `\n\n${wrap(t(EXIT_CODES), 80).join('\n')}`,
     )
     .action(
       frame.action<VerifyFlags, [string[]]>((io, flags, ids) =>
