@@ -68,9 +68,9 @@ export async function restart(stage: Stage, component: Component, nodes?: readon
   }
   const { labels, namespace } = COMPONENTS[component];
   const pods = async () =>
-    (
-      await stage.kube.list({ apiVersion: 'v1', kind: 'Pod' }, { namespace, labelSelector: labels })
-    ).filter((pod) => places.includes(String(pod['spec'].nodeName)));
+    (await stage.kube.list({ apiVersion: 'v1', kind: 'Pod' }, { namespace, labelSelector: labels })).filter(
+      (pod) => places.includes(String(pod['spec'].nodeName)),
+    );
   const old = await pods();
   await Promise.all(old.map((pod) => stage.kube.delete(pod, { grace: 1 })));
   const former = new Set(old.map(uid));
