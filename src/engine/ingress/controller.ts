@@ -5,10 +5,10 @@
  * (--controller-class, --publish-service, --publish-status-address), so upstream's manifest decides, not we.
  */
 import { createHash } from 'node:crypto';
-import { PassThrough } from 'node:stream';
 import type { KubeletPort } from '../api/kubelet-port.ts';
-import { gr, type Client, type Informer, type KubeObject } from '../client/types.ts';
+import { gr, type Client, type Informer } from '../client/types.ts';
 import type { Component } from '../component.ts';
+import { instancesOf, push, type Instance } from '../nginx/push.ts';
 import { FOLDER, OPTIONS } from './image.ts';
 import { hostsOf, isOurs, type World } from './model.ts';
 import { nginxConfig } from './nginx.ts';
@@ -22,14 +22,6 @@ export interface IngressInit {
   readonly client: Client;
   readonly kubelet: Pick<KubeletPort, 'exec'>;
   readonly onError: (error: unknown) => void;
-}
-
-interface Instance {
-  readonly pod: KubeObject;
-  readonly container: string;
-  /** Of the running container: a new one has to be told everything. */
-  readonly id: string;
-  readonly args: readonly string[];
 }
 
 export class IngressController implements Component {
@@ -89,7 +81,7 @@ export class IngressController implements Component {
   async #work(): Promise<boolean> {
     const known = this.#informers;
     if (!known) return false;
-    const instances = known.pods.list().flatMap(instancesOf);
+    const instances = known.pods.list().flatMap((pod) => instancesOf(pod, IMAGE));
     const ids = new Set(instances.map((one) => one.id));
     for (const id of this.#told.keys()) if (!ids.has(id)) this.#told.delete(id);
     if (instances.length === 0) return false;
@@ -116,41 +108,15 @@ export class IngressController implements Component {
       .digest('hex');
     let again = false;
     for (const instance of instances.filter((one) => this.#told.get(one.id) !== digest)) {
-      if (await this.#tell(instance, files)) this.#told.set(instance.id, digest);
-      else again = true;
+      const refused = await push(this.#init.kubelet, instance, files, `${FOLDER}/nginx.conf`);
+      if (refused === undefined) this.#told.set(instance.id, digest);
+      else {
+        this.#init.onError(new Error(`ingress-nginx: ${refused}`));
+        again = true;
+      }
     }
     await this.#publish(instances[0]!, world);
     return again;
-  }
-
-  /** Writes the files into the container and makes nginx read them; a configuration that nginx refuses changes nothing. */
-  async #tell({ pod, container }: Instance, files: ReadonlyMap<string, string>): Promise<boolean> {
-    const script = [...files].map(([path, content]) => {
-      const encoded = Buffer.from(content).toString('base64');
-      return `base64 -d > ${path}.new <<'END'\n${encoded}\nEND\nmv ${path}.new ${path}`;
-    });
-    const conf = `${FOLDER}/nginx.conf`;
-    const commands = [
-      'set -e',
-      `cp ${conf} ${conf}.last`,
-      ...script,
-      `if nginx -t -q -c ${conf}; then nginx -c ${conf} -s reload; else mv ${conf}.last ${conf}; exit 1; fi`,
-    ].join('\n');
-    const stdin = new PassThrough();
-    stdin.end(commands);
-    const said = new PassThrough();
-    let stderr = '';
-    said.on('data', (piece: Buffer) => (stderr += piece.toString('utf8')));
-    const { exitCode } = await this.#init.kubelet.exec(pod, container, ['sh'], {
-      stdin,
-      stdout: said,
-      stderr: said,
-      tty: false,
-      onResize: () => undefined,
-      signal: new AbortController().signal,
-    });
-    if (exitCode !== 0) this.#init.onError(new Error(`ingress-nginx: ${stderr.trim()}`));
-    return exitCode === 0;
   }
 
   /** Writes the address at which an Ingress is reached into its status. */
@@ -182,24 +148,4 @@ export class IngressController implements Component {
     if (service?.spec?.type === 'LoadBalancer') return service.status?.loadBalancer?.ingress ?? [];
     return service?.spec?.clusterIP ? [{ ip: service.spec.clusterIP }] : [];
   }
-}
-
-function instancesOf(pod: KubeObject): Instance[] {
-  return (pod.spec?.containers ?? []).flatMap(
-    (container: { name: string; image: string; args?: string[]; command?: string[] }) => {
-      if (!IMAGE.test(container.image)) return [];
-      const status = pod.status?.containerStatuses?.find(
-        (one: { name: string }) => one.name === container.name,
-      );
-      if (!status?.state?.running || !status.containerID) return [];
-      return [
-        {
-          pod,
-          container: container.name,
-          id: status.containerID,
-          args: [...(container.command ?? []), ...(container.args ?? [])],
-        },
-      ];
-    },
-  );
 }

@@ -1,4 +1,5 @@
 /** Hosts and routes in nginx's own words (nginx.org: ngx_http_core_module, ngx_http_split_clients_module). */
+import { literal, quoted } from '../nginx/push.ts';
 import type { Canary, Host, Route, Upstream } from './model.ts';
 
 export interface NginxOptions {
@@ -12,9 +13,6 @@ export interface NginxOptions {
   readonly fallbackCertificate: { readonly cert: string; readonly key: string };
 }
 
-/** A string that nginx reads as itself. Quotes end a string, `$` begins a variable: neither is let through. */
-const quoted = (value: string): string => `"${value.replace(/[\\"]/g, '\\$&').replace(/[$\r\n]/g, '')}"`;
-const regexEscape = (value: string): string => value.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
 const SAFE_SIZE = /^\d+[kKmMgG]?$/;
 const SAFE_SECONDS = /^\d+$/;
 const SAFE_CIDRS = /^[\d./, ]+$/;
@@ -177,7 +175,7 @@ function locationBody(route: Route, host: Host, canary: number): string {
   const target = own['rewrite-target'];
   if (target) {
     const pattern =
-      route.type === 'Regex' ? `(?i)^${route.path.replace(/["\r\n]/g, '')}` : `^${regexEscape(route.path)}`;
+      route.type === 'Regex' ? `(?i)^${route.path.replace(/["\r\n]/g, '')}` : `^${literal(route.path)}`;
     lines.push(`rewrite "${pattern}" ${/^[\w$/.?=&-]+$/.test(target) ? target : quoted(target)} break;`);
   }
   lines.push(
