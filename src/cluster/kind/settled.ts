@@ -113,12 +113,17 @@ async function proxyLag(cluster: Cluster, node: string, signal?: AbortSignal): P
   const page = await cluster.onNode(node, ['curl', '-s', '-m', '5', 'http://127.0.0.1:10249/metrics'], {
     signal,
   });
-  const value = (name: string) =>
-    Number(new RegExp(`^kubeproxy_${name} (\\S+)$`, 'm').exec(page.stdout)?.[1]);
-  const queued = value('sync_proxy_rules_last_queued_timestamp_seconds');
-  const written = value('sync_proxy_rules_last_timestamp_seconds');
-  if (!(written > 0)) return `kube-proxy on ${node} has written no rules yet`;
-  return queued > written ? `kube-proxy on ${node} has changes to write` : undefined;
+  // One line for each address family that it serves: `kubeproxy_NAME{ip_family="IPv4"} 1.7e+09`.
+  const lines = (name: string) =>
+    [...page.stdout.matchAll(new RegExp(`^kubeproxy_${name}(\\{[^}]*\\})? (\\S+)$`, 'gm'))].map(
+      ([, family, value]) => [family, Number(value)] as const,
+    );
+  const written = new Map(lines('sync_proxy_rules_last_timestamp_seconds'));
+  if (![...written.values()].some((at) => at > 0)) return `kube-proxy on ${node} has written no rules yet`;
+  const waits = lines('sync_proxy_rules_last_queued_timestamp_seconds').some(
+    ([family, queued]) => queued > (written.get(family) ?? 0),
+  );
+  return waits ? `kube-proxy on ${node} has changes to write` : undefined;
 }
 
 /** A DNS query over TCP (RFC 1035, 4.2.2: two bytes of length first) for kubernetes.default.svc.cluster.local, type A. */
