@@ -3,29 +3,32 @@
  * everything (proxy_arp) and has a route per pod (docs.tigera.io, "Calico over Ethernet/IP fabrics" and FAQ
  * "Why does my container have a route to 169.254.1.1?").
  */
-import { createHash } from 'node:crypto';
 import { type InProcessPlugin } from '../node/cni.ts';
 import { ipBatch } from '../node/machine.ts';
-import type { BlockBook } from './ipam.ts';
+import type { AddressBook } from './ipam.ts';
+import { vethName } from './names.ts';
 
 const GATEWAY = '169.254.1.1';
 const HOST_MAC = 'ee:ee:ee:ee:ee:ee';
 
-/** The name of a pod's interface on its node: `cali` and 11 digits of the hash of its workload's name. */
-export const caliName = (namespace: string, pod: string): string =>
-  `cali${createHash('sha1').update(`${namespace}.${pod}`).digest('hex').slice(0, 11)}`;
+/** What the policy agent is told: a pod has no packets before its rules are there. */
+export interface EndpointListener {
+  addEndpoint(of: { namespace: string; name: string; ip: string; container: string }): Promise<void>;
+  removeEndpoint(of: { namespace: string; name: string; container: string }): void;
+}
 
 export const calicoPlugin =
-  (book: BlockBook): InProcessPlugin =>
+  (book: AddressBook, agent: () => EndpointListener | undefined): InProcessPlugin =>
   async (command, conf, attachment, machine) => {
     const { containerId, pod, net } = attachment;
     if (command === 'DEL') {
       // The veth goes with the pod's namespace; a new pod of the same name may own a device of this name by now.
       book.release(containerId);
+      agent()?.removeEndpoint({ namespace: pod.namespace, name: pod.name, container: containerId });
       return undefined;
     }
-    const device = caliName(pod.namespace, pod.name);
-    const address = book.assign(machine.name, containerId);
+    const device = vethName(pod.namespace, pod.name);
+    const address = book.assign(containerId);
     const mtu = typeof conf['mtu'] === 'number' ? conf['mtu'] : 1500;
     try {
       const link = `link add ${device} address ${HOST_MAC} mtu ${mtu} type veth peer name eth0 mtu ${mtu} netns ${net.path}`;
@@ -37,6 +40,12 @@ export const calicoPlugin =
       for (const [name, value] of hostSysctls(device)) machine.net.sysctl(name, value);
       await ipBatch(net, podLines(address));
       await machine.ip([`link set ${device} up`, `route replace ${address}/32 dev ${device} scope link`]);
+      await agent()?.addEndpoint({
+        namespace: pod.namespace,
+        name: pod.name,
+        ip: address,
+        container: containerId,
+      });
     } catch (error) {
       book.release(containerId);
       throw error;

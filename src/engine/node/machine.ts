@@ -48,7 +48,7 @@ export class Machine {
     this.role = options.role;
     this.podCidr = options.podCidr;
     this.folder = join(options.sandbox, 'nodes', options.name);
-    mkdirSync(join(this.folder, 'netns'), { recursive: true });
+    mkdirSync(this.folder, { recursive: true });
     this.net = NetNamespace.create(join(this.folder, 'net'), options.name);
     this.root = mountRoot(join(this.folder, 'fs'), layers.base('debian'));
     this.#furnish(options.sandbox);
@@ -60,8 +60,6 @@ export class Machine {
     mountVirtual('proc', join(this.root, 'proc'));
     this.net.in(() => mountVirtual('sysfs', join(this.root, 'sys')));
     bindMount(join(sandbox, 'dev'), join(this.root, 'dev'));
-    // Pods' namespaces are visible on their node under the names that containerd gives them.
-    bindMount(join(this.folder, 'netns'), join(this.root, 'run/netns'));
     this.writeFile('/etc/hostname', `${this.name}\n`);
   }
 
