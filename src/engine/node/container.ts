@@ -164,13 +164,17 @@ export class Container {
     }
   }
 
-  /** Sends a signal to its PID 1. The kernel drops those that a PID 1 has no handler for, but not SIGKILL. */
+  /**
+   * Sends a signal to its PID 1. The kernel drops those that a PID 1 has no handler for, but not SIGKILL.
+   * One that comes while bwrap still sets things up is sent when the program is there.
+   */
   signal(signal: NodeJS.Signals): void {
     if (this.exit !== undefined) return;
     const pid = this.pid;
     try {
       if (pid !== undefined) process.kill(pid, signal);
       else if (signal === 'SIGKILL') this.#process.kill('SIGKILL');
+      else setTimeout(() => this.signal(signal), 5);
     } catch {
       // It has just ended.
     }

@@ -28,6 +28,10 @@ export interface MachineOptions {
   readonly role: 'control-plane' | 'worker';
   /** The node's share of the pod network. */
   readonly podCidr: string;
+  /** Labels of the node beside those that the kubelet sets. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** A control-plane node that takes no ordinary pods, as with more than one node. */
+  readonly tainted?: boolean;
   /** Folder of the sandbox; everything of this node lies below `nodes/NAME`. */
   readonly sandbox: string;
 }
@@ -37,6 +41,8 @@ export class Machine {
   readonly address: string;
   readonly role: 'control-plane' | 'worker';
   readonly podCidr: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tainted: boolean;
   readonly folder: string;
   readonly net: NetNamespace;
   /** The node's `/` as the engine sees it. */
@@ -47,6 +53,8 @@ export class Machine {
     this.address = options.address;
     this.role = options.role;
     this.podCidr = options.podCidr;
+    this.labels = options.labels ?? {};
+    this.tainted = options.tainted ?? false;
     this.folder = join(options.sandbox, 'nodes', options.name);
     mkdirSync(this.folder, { recursive: true });
     this.net = NetNamespace.create(join(this.folder, 'net'), options.name);

@@ -111,6 +111,10 @@ export class PodWorker {
     for (const record of this.records) this.#life.stopProbes(record);
   }
 
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   /** The kubelet is back. */
   resume(pod: Pod): void {
     this.#paused = false;
