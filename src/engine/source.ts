@@ -7,8 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Absolute path of src/engine. */
-export const engineFolder =
-  process.env['PODLAB_ENGINE_SOURCE'] ?? dirname(fileURLToPath(import.meta.url));
+export const engineFolder = process.env['PODLAB_ENGINE_SOURCE'] ?? dirname(fileURLToPath(import.meta.url));
 
 /** A file of src/engine by its path in it. */
 export const sourceFile = (path: string): string => join(engineFolder, path);

@@ -16,3 +16,5 @@ export function start(argv: readonly string[], options: StartOptions): ChildProc
   if (program === undefined) throw new TypeError('start: empty argv');
   return spawn(program, args, { ...options });
 }
+
+export type { ChildProcess };

@@ -5,7 +5,16 @@
 import { gr, type Client, type Informer, type KubeObject } from '../client/types.ts';
 import type { Component } from '../component.ts';
 import type { Machine } from '../node/machine.ts';
-import { hostGwPeer, type Lines, type Peer, vtepMac, vxlanDevice, VXLAN_DEVICE, VXLAN_OVERHEAD, vxlanPeer } from './routes.ts';
+import {
+  hostGwPeer,
+  type Lines,
+  type Peer,
+  vtepMac,
+  vxlanDevice,
+  VXLAN_DEVICE,
+  VXLAN_OVERHEAD,
+  vxlanPeer,
+} from './routes.ts';
 import { SUBNET_FILE } from './plugin.ts';
 import { masqueradeRules } from './masquerade.ts';
 
@@ -68,9 +77,11 @@ export class Flanneld implements Component {
       },
     });
     nodes.onChange(({ type, object }) => {
-      this.#queue = this.#queue.then(() => this.#saw(type === 'DELETED', object)).catch((error: unknown) => {
-        this.#init.log(String(error));
-      });
+      this.#queue = this.#queue
+        .then(() => this.#saw(type === 'DELETED', object))
+        .catch((error: unknown) => {
+          this.#init.log(String(error));
+        });
     });
     await this.#queue;
     this.#init.log('Running backend.');

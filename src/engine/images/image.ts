@@ -29,7 +29,8 @@ export function repository(name: string): string {
   if (colon > slash) rest = rest.slice(0, colon);
   const parts = rest.split('/');
   const first = parts[0] ?? '';
-  if (parts.length > 1 && (first.includes('.') || first.includes(':') || first === 'localhost')) parts.shift();
+  if (parts.length > 1 && (first.includes('.') || first.includes(':') || first === 'localhost'))
+    parts.shift();
   if (parts.length > 1 && parts[0] === 'library') parts.shift();
   return parts.join('/');
 }

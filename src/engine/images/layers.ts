@@ -49,8 +49,9 @@ const SKELETON: Readonly<Record<string, ImageFile>> = {
   '/etc/hosts': '',
   '/etc/resolv.conf': '',
   '/etc/hostname': '',
-  '/var/run': { link: '/run' },
-  '/var/lock': { link: '/run/lock' },
+  // Relative: bwrap makes mount points while these roots are not `/` yet.
+  '/var/run': { link: '../run' },
+  '/var/lock': { link: '../run/lock' },
 };
 const FOLDERS = [
   'dev', 'proc', 'sys', 'run/lock', 'tmp', 'root', 'home', 'mnt', 'opt', 'srv', 'media', 'etc', 'usr',

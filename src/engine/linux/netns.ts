@@ -132,9 +132,7 @@ export class NetNamespace {
 
   /** A TCP connection that leaves from here; not yet connected: listen to 'connect' and 'error'. */
   connect(host: string, port: number): Socket {
-    const fd = this.in(() =>
-      call('socket', `to ${host}`, AF_INET, SOCK.STREAM | O.CLOEXEC | O.NONBLOCK, 0),
-    );
+    const fd = this.in(() => call('socket', `to ${host}`, AF_INET, SOCK.STREAM | O.CLOEXEC | O.NONBLOCK, 0));
     // `manualStart` keeps Node from reading before there is a connection; `connect` then uses our descriptor.
     const socket = new Socket({ fd, manualStart: true } as SocketConstructorOpts);
     socket.connect({ host, port, family: 4 });
@@ -153,4 +151,3 @@ export class NetNamespace {
     }
   }
 }
-

@@ -6,7 +6,12 @@
 import { NetNamespace } from './netns.ts';
 import { ipBatch, type Machine } from '../node/machine.ts';
 
-export const SEGMENT = { prefix: '172.18.0', cidr: '172.18.0.0/16', gateway: '172.18.0.1', bridge: 'br-podlab' };
+export const SEGMENT = {
+  prefix: '172.18.0',
+  cidr: '172.18.0.0/16',
+  gateway: '172.18.0.1',
+  bridge: 'br-podlab',
+};
 
 /** Address of the n-th node, counted from 0. */
 export const nodeAddress = (index: number): string => `${SEGMENT.prefix}.${index + 2}`;

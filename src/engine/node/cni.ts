@@ -186,7 +186,8 @@ export class Cni {
     const ran = await machine.net.in(() =>
       run(machine.argv([program]), { env, input: JSON.stringify(conf), timeout: 60_000 }),
     );
-    if (!ran.ok) throw new CniError(`plugin type="${conf.type}" failed (${command.toLowerCase()}): ${why(ran)}`);
+    if (!ran.ok)
+      throw new CniError(`plugin type="${conf.type}" failed (${command.toLowerCase()}): ${why(ran)}`);
     return ran.stdout.trim() === '' ? undefined : (JSON.parse(ran.stdout) as CniResult);
   }
 }

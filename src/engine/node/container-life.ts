@@ -225,7 +225,7 @@ export class ContainerLife {
 
   /** A container that fails its liveness or startup probe is ended, and started anew by its restart policy. */
   #kill(record: ContainerRecord, kind: ProbeKind): void {
-    const { pod, context } = this.#worker;
+    const { pod } = this.#worker;
     this.stopProbes(record);
     record.killed = `failed ${kind.toLowerCase()} probe`;
     this.#tell(
@@ -251,4 +251,3 @@ export function stopSignal(record: ContainerRecord): NodeJS.Signals {
     return 'SIGTERM';
   }
 }
-

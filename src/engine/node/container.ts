@@ -4,7 +4,7 @@
  * bwrap gives it a PID, IPC and UTS namespace, a fresh /proc (with /proc/sys read-only) and /dev, and only the
  * capabilities that it is to have. Its first process is PID 1, as in a real container.
  */
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess } from '../../exec/child.ts';
 import { closeSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -54,7 +54,13 @@ export interface Exit {
   readonly at: Date;
 }
 
-const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGKILL: 9, SIGTERM: 15, SIGINT: 2, SIGHUP: 1, SIGSEGV: 11 };
+const SIGNALS: Partial<Record<NodeJS.Signals, number>> = {
+  SIGKILL: 9,
+  SIGTERM: 15,
+  SIGINT: 2,
+  SIGHUP: 1,
+  SIGSEGV: 11,
+};
 
 export class Container {
   readonly spec: ContainerSpec;
@@ -90,7 +96,10 @@ export class Container {
       this.pty = openPty(spec.ptmx);
       const { slave, master } = this.pty;
       this.#process = spec.net.in(() =>
-        start(['/usr/bin/setsid', '--ctty', '--wait', ...argv], { stdio: [slave, slave, slave], env: spec.env }),
+        start(['/usr/bin/setsid', '--ctty', '--wait', ...argv], {
+          stdio: [slave, slave, slave],
+          env: spec.env,
+        }),
       );
       closeSlave(this.pty);
       this.stdin = master;

@@ -17,11 +17,14 @@ export interface Place {
 
 /** `$(VAR)` is replaced when VAR is known, `$$(VAR)` stands for itself (Kubernetes: "Define dependent variables"). */
 export function expand(text: string, known: Readonly<Record<string, string>>): string {
-  return text.replace(/\$(\$)?\(([^)]*)\)|\$\$/g, (all, escaped: string | undefined, name: string | undefined) => {
-    if (name === undefined) return '$';
-    if (escaped) return `$(${name})`;
-    return known[name] ?? all;
-  });
+  return text.replace(
+    /\$(\$)?\(([^)]*)\)|\$\$/g,
+    (all, escaped: string | undefined, name: string | undefined) => {
+      if (name === undefined) return '$';
+      if (escaped) return `$(${name})`;
+      return known[name] ?? all;
+    },
+  );
 }
 
 /** Value of a downward API field. */
@@ -69,8 +72,7 @@ export function resourceValue(pod: Pod, container: ContainerDef, field: Resource
       ? container
       : (pod.spec?.containers.find((one) => one.name === field.containerName) ?? container);
   const [kind, name] = field.resource.split('.') as ['limits' | 'requests', 'cpu' | 'memory'];
-  const value =
-    of.resources?.[kind]?.[name] ?? (kind === 'limits' ? place.capacity[name] : '0') ?? '0';
+  const value = of.resources?.[kind]?.[name] ?? (kind === 'limits' ? place.capacity[name] : '0') ?? '0';
   const divisor = quantity(field.divisor && field.divisor !== '0' ? field.divisor : '1');
   return String(Math.ceil(quantity(value) / divisor));
 }
@@ -112,7 +114,10 @@ export async function environment(
   client: Client,
 ): Promise<Record<string, string>> {
   const namespace = pod.metadata.namespace ?? 'default';
-  const env: Record<string, string> = { ...base, HOSTNAME: (pod.spec?.hostname ?? pod.metadata.name).slice(0, 63) };
+  const env: Record<string, string> = {
+    ...base,
+    HOSTNAME: (pod.spec?.hostname ?? pod.metadata.name).slice(0, 63),
+  };
   const declared: Record<string, string> = {};
   for (const from of container.envFrom ?? []) {
     const [kind, ref] = from.configMapRef

@@ -3,7 +3,11 @@ import type { Handler } from './pod-types.ts';
 import { ask, type ProbeTarget } from './probes.ts';
 
 /** Runs a hook. @param limit milliseconds @returns why it failed, or undefined */
-export async function runHook(hook: Handler, target: ProbeTarget, limit: number): Promise<string | undefined> {
+export async function runHook(
+  hook: Handler,
+  target: ProbeTarget,
+  limit: number,
+): Promise<string | undefined> {
   if (hook.sleep !== undefined) {
     const { seconds } = hook.sleep;
     await new Promise<void>((resolve) => {

@@ -1,5 +1,5 @@
 /** The node agent: registers its node, tells how it is, and sees to the pods that are bound to it. */
-import { statfsSync } from 'node:fs';
+import { type FSWatcher, statfsSync, watch } from 'node:fs';
 import { arch, cpus, release, totalmem } from 'node:os';
 import { gr, type Informer, type KubeObject } from '../client/types.ts';
 import type { Component } from '../component.ts';
@@ -13,8 +13,8 @@ import { PodWorker } from './pod-worker.ts';
 export const KUBELET_VERSION = 'v1.34.4';
 /** The kubelet renews its Lease that often, in milliseconds (nodeLeaseDurationSeconds 40 / 4). */
 const LEASE_PERIOD = 10_000;
-/** How often the node's condition is looked at; a CNI configuration that appears is seen sooner. */
-const CONDITION_PERIOD = 500;
+/** How often the node's condition is looked at; a CNI configuration that appears is seen at once. */
+const CONDITION_PERIOD = 2_000;
 const LEASES = gr('leases', 'coordination.k8s.io');
 
 export class Kubelet implements Component {
@@ -23,6 +23,8 @@ export class Kubelet implements Component {
   readonly #workers = new Map<string, PodWorker>();
   #informers: Informer[] = [];
   #timers: NodeJS.Timeout[] = [];
+  #watcher: FSWatcher | undefined;
+  #chained = false;
   #running = false;
   #told = '';
 
@@ -42,9 +44,10 @@ export class Kubelet implements Component {
     if (this.#running) return;
     this.#running = true;
     const { client, machine } = this.context;
-    await ensureKubeletChains((argv, input) =>
-      machine.run(argv, input === undefined ? {} : { input }),
-    );
+    if (!this.#chained) {
+      await ensureKubeletChains((argv, input) => machine.run(argv, input === undefined ? {} : { input }));
+      this.#chained = true;
+    }
     await this.#register();
     const pods = client.informer<Pod>(gr('pods'), { fieldSelector: `spec.nodeName=${machine.name}` });
     const configMaps = client.informer(gr('configmaps'));
@@ -66,6 +69,10 @@ export class Kubelet implements Component {
     configMaps.onChange(source('configmaps'));
     secrets.onChange(source('secrets'));
     const { onError } = this.context;
+    this.#watcher = watch(machine.path('/etc/cni/net.d'), () => {
+      void this.tellCondition().catch(onError);
+      for (const worker of this.#workers.values()) if (worker.sandbox === undefined) worker.wake();
+    });
     this.#timers = [
       setInterval(() => void this.#renewLease().catch(onError), LEASE_PERIOD),
       setInterval(() => void this.tellCondition().catch(onError), CONDITION_PERIOD),
@@ -78,6 +85,7 @@ export class Kubelet implements Component {
     this.#running = false;
     for (const informer of this.#informers) informer.stop();
     for (const timer of this.#timers) clearInterval(timer);
+    this.#watcher?.close();
     for (const worker of this.#workers.values()) worker.pause();
   }
 
@@ -140,7 +148,10 @@ export class Kubelet implements Component {
     const key = `${readNetwork(machine) !== undefined} ${conditions}`;
     if (key === this.#told) return;
     const status = this.#status(node);
-    const written = await client.updateStatus(gr('nodes'), { ...node, status: { ...node.status, ...status } });
+    const written = await client.updateStatus(gr('nodes'), {
+      ...node,
+      status: { ...node.status, ...status },
+    });
     const now = ((written.status?.conditions ?? []) as { type: string; status: string }[])
       .map((one) => `${one.type}=${one.status}`)
       .join();
@@ -180,4 +191,3 @@ export function machineCapacity(folder: string): { cpu: string; memory: string; 
     disk: `${Math.floor((disk.blocks * disk.bsize) / 1024)}Ki`,
   };
 }
-

@@ -68,7 +68,8 @@ export class ContainerLog {
           ? Date.now() - options.sinceSeconds * 1000
           : undefined;
     let lines = since === undefined ? [...this.#lines] : this.#lines.filter((line) => line.at >= since);
-    if (options.tailLines !== undefined) lines = options.tailLines === 0 ? [] : lines.slice(-options.tailLines);
+    if (options.tailLines !== undefined)
+      lines = options.tailLines === 0 ? [] : lines.slice(-options.tailLines);
     let left = options.limitBytes ?? Infinity;
     const out = new Readable({ read: () => undefined });
     const write = (line: Line): boolean => {

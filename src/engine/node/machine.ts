@@ -23,6 +23,8 @@ export const NODE_ENV: NodeJS.ProcessEnv = {
 
 export interface MachineOptions {
   readonly name: string;
+  /** Its place among the cluster's nodes, from 0. */
+  readonly index: number;
   /** InternalIP. */
   readonly address: string;
   readonly role: 'control-plane' | 'worker';
@@ -32,7 +34,7 @@ export interface MachineOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** A control-plane node that takes no ordinary pods, as with more than one node. */
   readonly tainted?: boolean;
-  /** Folder of the sandbox; everything of this node lies below `nodes/NAME`. */
+  /** Folder of the sandbox; everything of this node lies in a folder of it. */
   readonly sandbox: string;
 }
 
@@ -55,15 +57,23 @@ export class Machine {
     this.podCidr = options.podCidr;
     this.labels = options.labels ?? {};
     this.tainted = options.tainted ?? false;
-    this.folder = join(options.sandbox, 'nodes', options.name);
+    // Short, because unix sockets lie below it and their paths are limited to 107 bytes.
+    this.folder = join(options.sandbox, `n${options.index}`);
     mkdirSync(this.folder, { recursive: true });
     this.net = NetNamespace.create(join(this.folder, 'net'), options.name);
-    this.root = mountRoot(join(this.folder, 'fs'), layers.base('debian'));
+    this.root = mountRoot(this.folder, layers.base('debian'));
     this.#furnish(options.sandbox);
   }
 
   #furnish(sandbox: string): void {
-    for (const folder of ['etc/cni/net.d', 'opt/cni/bin', 'run/netns', 'run/flannel', 'var/lib/cni', 'var/log'])
+    for (const folder of [
+      'etc/cni/net.d',
+      'opt/cni/bin',
+      'run/netns',
+      'run/flannel',
+      'var/lib/cni',
+      'var/log',
+    ])
       mkdirSync(join(this.root, folder), { recursive: true });
     mountVirtual('proc', join(this.root, 'proc'));
     this.net.in(() => mountVirtual('sysfs', join(this.root, 'sys')));
@@ -101,6 +111,8 @@ export class Machine {
 /** Runs lines of ip(8) in a namespace. @throws with the first line that failed */
 export async function ipBatch(net: NetNamespace, lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
-  const ran = await net.in(() => run(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n`, env: NODE_ENV }));
+  const ran = await net.in(() =>
+    run(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n`, env: NODE_ENV }),
+  );
   if (!ran.ok) throw new Error(`ip -batch: ${ran.broken ?? ran.stderr.trim()}\n${lines.join('\n')}`);
 }

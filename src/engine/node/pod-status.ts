@@ -59,7 +59,9 @@ export function podStatus(facts: PodFacts): Record<string, unknown> {
   const gates = (pod.spec?.readinessGates ?? []).map((gate) => gate.conditionType);
   const closed = gates.find((gate) => before.find((one) => one.type === gate)?.status !== 'True');
   const ready = containersReady && closed === undefined;
-  const waiting = inits.filter((record) => record.terminated?.exitCode !== 0).map((record) => record.def.name);
+  const waiting = inits
+    .filter((record) => record.terminated?.exitCode !== 0)
+    .map((record) => record.def.name);
   const conditions = [
     condition('PodReadyToStartContainers', facts.sandboxReady),
     phase === 'Succeeded'
@@ -103,7 +105,8 @@ export function podStatus(facts: PodFacts): Record<string, unknown> {
 
 function phaseOf(inits: readonly ContainerRecord[], mains: readonly ContainerRecord[]): string {
   const initializing = inits.some(
-    (record) => record.kind === 'init' && (record.terminated === undefined || record.terminated.exitCode !== 0),
+    (record) =>
+      record.kind === 'init' && (record.terminated === undefined || record.terminated.exitCode !== 0),
   );
   if (initializing) return 'Pending';
   const everStarted = (record: ContainerRecord) =>

@@ -140,7 +140,6 @@ export interface PodSpec {
   readinessGates?: { conditionType: string }[];
 }
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type Pod = KubeObject<PodSpec, any>;
 
 /** `namespace/name`, as people write it. */

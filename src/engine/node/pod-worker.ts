@@ -176,7 +176,10 @@ export class PodWorker {
     if (deadline !== undefined) {
       const left = Date.parse(this.#startTime) + deadline * 1000 - Date.now();
       if (left <= 0)
-        return this.#fail('DeadlineExceeded', 'Pod was active on the node longer than the specified deadline');
+        return this.#fail(
+          'DeadlineExceeded',
+          'Pod was active on the node longer than the specified deadline',
+        );
       this.wake(left + 1);
     }
     this.#statusSoon();

@@ -1,11 +1,6 @@
 /** What the API server asks of the nodes: exec, attach, logs, port-forward. */
 import type { Duplex, Readable } from 'node:stream';
-import type {
-  ContainerStreams,
-  ExecResult,
-  KubeletPort,
-  LogOptions,
-} from '../api/kubelet-port.ts';
+import type { ContainerStreams, ExecResult, KubeletPort, LogOptions } from '../api/kubelet-port.ts';
 import { ApiError, type KubeObject } from '../client/types.ts';
 import { Container } from './container.ts';
 import { ExecFailed, execute } from './exec.ts';
@@ -131,7 +126,7 @@ export class NodesPort implements KubeletPort {
 
 /** A container that has just been started has its program in a moment: until then its namespaces are not complete. */
 async function startedUp(container: Container): Promise<Container> {
-  for (let waited = 0; container.pid === undefined && container.exit === undefined && waited < 2000; ) {
+  for (let waited = 0; container.pid === undefined && container.exit === undefined && waited < 2000;) {
     await new Promise((resolve) => setTimeout(resolve, 2));
     waited += 2;
   }

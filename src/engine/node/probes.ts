@@ -3,8 +3,8 @@
  * (Kubernetes: Configure Liveness, Readiness and Startup Probes).
  */
 import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import { PassThrough } from 'node:stream';
+import { connect as tlsConnect } from 'node:tls';
 import type { NetNamespace } from '../linux/netns.ts';
 import { Container } from './container.ts';
 import { execute } from './exec.ts';
@@ -65,11 +65,7 @@ async function askExec(argv: readonly string[], timeout: number, target: ProbeTa
   return { ok: exitCode === 0, message: text };
 }
 
-function askHttp(
-  get: NonNullable<Handler['httpGet']>,
-  timeout: number,
-  target: ProbeTarget,
-): Promise<Asked> {
+function askHttp(get: NonNullable<Handler['httpGet']>, timeout: number, target: ProbeTarget): Promise<Asked> {
   const host = get.host ?? target.podIp;
   const port = portNumber(get.port, target.def);
   const secure = get.scheme === 'HTTPS';
@@ -92,13 +88,13 @@ function askHttp(
       port,
       path: path.startsWith('/') ? path : `/${path}`,
       headers,
-      agent: false as const,
-      createConnection: () => target.from.connect(host, port),
-      rejectUnauthorized: false,
+      // No agent: Node would let it connect, from the wrong network.
+      createConnection: () => {
+        const socket = target.from.connect(host, port);
+        return secure ? tlsConnect({ socket, rejectUnauthorized: false }) : socket;
+      },
     };
-    const sent = secure
-      ? httpsRequest({ ...options, createConnection: undefined, socket: target.from.connect(host, port) } as object)
-      : httpRequest(options);
+    const sent = httpRequest(options);
     const limit = setTimeout(
       () =>
         end(

@@ -89,7 +89,9 @@ export class ContainerRecord {
       imageID: this.id === undefined ? '' : imageId(image),
       ...(this.id === undefined ? {} : { containerID: `containerd://${this.id}` }),
       started: this.started,
-      ...(this.def.resources?.requests || this.def.resources?.limits ? { resources: this.def.resources } : {}),
+      ...(this.def.resources?.requests || this.def.resources?.limits
+        ? { resources: this.def.resources }
+        : {}),
     };
   }
 }

@@ -15,8 +15,14 @@ export async function makeSandbox(folder: string): Promise<Sandbox> {
   const applets = await run(['/usr/bin/busybox', '--list']);
   mountTmpfs(folder);
   makeDevices(join(folder, 'dev'));
-  for (const part of ['nodes', 'images', 'containers', 'pods']) mkdirSync(join(folder, part));
-  return { folder, layers: new LayerStore(join(folder, 'images'), applets.ok ? applets.stdout.split(/\s+/).filter(Boolean) : []) };
+  for (const part of ['images', 'containers', 'pods']) mkdirSync(join(folder, part));
+  return {
+    folder,
+    layers: new LayerStore(
+      join(folder, 'images'),
+      applets.ok ? applets.stdout.split(/\s+/).filter(Boolean) : [],
+    ),
+  };
 }
 
 /** A /dev for nodes with the harmless devices only: the host's disks stay out of reach, for root too. */

@@ -87,7 +87,7 @@ export async function startContainer(
     net: sandbox.net,
     hostname: pod.spec?.hostNetwork ? machine.name : hostnameOf(pod),
     argv: argv.map((word) => expand(word, env)),
-    env: { TERM: def.tty ? 'xterm' : undefined, HOME: '/root', ...env } as Record<string, string>,
+    env: { ...(def.tty ? { TERM: 'xterm' } : {}), HOME: '/root', ...env },
     cwd: def.workingDir ?? image.workdir ?? '/',
     binds: [
       ...mounts(def, volumes, env),

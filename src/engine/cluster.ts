@@ -1,0 +1,158 @@
+/** Boots a cluster inside its sandbox: machines, API, controllers, node agents, then the objects of kube-system. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../exec/run.ts';
+import { createApi, type Api } from './api/api.ts';
+import { AddressBook } from './calico/ipam.ts';
+import { calicoPlugin } from './calico/plugin.ts';
+import { gr, type Client, type KubeObject } from './client/types.ts';
+import { type ClusterConfig, FILES } from './config.ts';
+import { flannelPlugin } from './flannel/index.ts';
+import { joinSegment, nodeAddress } from './linux/segment.ts';
+import { dnsAddress, staticPods, systemObjects } from './manifests.ts';
+import { Cni, type InProcessPlugin } from './node/cni.ts';
+import { serveControl } from './node/control.ts';
+import { recorder } from './node/events.ts';
+import { Kubelet, machineCapacity } from './node/kubelet.ts';
+import { Machine, NODE_ENV } from './node/machine.ts';
+import { NodesPort } from './node/port.ts';
+import { makeSandbox, type Sandbox } from './node/sandbox.ts';
+import { makeParts, type Parts } from './parts.ts';
+import { missing } from './settled.ts';
+
+const onError = (error: unknown): void => console.error('defect:', error);
+
+/** A cluster that runs, for whoever lives in the same process. */
+export interface Booted {
+  readonly api: Api;
+  readonly kubelets: ReadonlyMap<string, Kubelet>;
+  readonly parts: Parts;
+}
+
+/** @param folder the cluster's run folder @param port where the relay listens on 127.0.0.1 */
+export async function boot(folder: string, port: number): Promise<Booted> {
+  const config = JSON.parse(readFileSync(join(folder, FILES.config), 'utf8')) as ClusterConfig;
+  const sandbox = await makeSandbox(join(folder, FILES.sandbox));
+  const machines = config.nodes.map((node, index) => machine(config, node, index, sandbox));
+  const kubelets = new Map<string, Kubelet>();
+  const api = createApi({
+    serviceSubnet: config.serviceSubnet,
+    apiAddress: machines[0]!.address,
+    kubelet: new NodesPort(kubelets),
+    onError,
+  });
+  const { client } = api;
+  const parts = makeParts(config, client);
+  const services = client.informer(gr('services'));
+  const capacity = machineCapacity(sandbox.folder);
+  for (const one of machines) {
+    const plugins = new Map<string, InProcessPlugin>([
+      ['flannel', flannelPlugin],
+      ['calico', calicoPlugin(new AddressBook(one.podCidr), () => parts.agent(one.name))],
+    ]);
+    kubelets.set(
+      one.name,
+      new Kubelet({
+        client,
+        machine: one,
+        cni: new Cni(one, plugins),
+        sandboxFolder: sandbox.folder,
+        layers: sandbox.layers,
+        services,
+        parts: parts.factories,
+        record: recorder(client, 'kubelet', one.name, onError),
+        clusterDns: dnsAddress(config.serviceSubnet),
+        clusterDomain: 'cluster.local',
+        capacity,
+        token: async () => '',
+        onError,
+      }),
+    );
+  }
+  await serveControl(join(folder, FILES.control), control(config, client, machines, kubelets, parts));
+  await joinSegment(machines);
+  await Promise.all([...kubelets.values()].map((kubelet) => kubelet.start()));
+  await furnish(config, api);
+  void port;
+  return { api, kubelets, parts };
+}
+
+function machine(
+  config: ClusterConfig,
+  node: ClusterConfig['nodes'][number],
+  index: number,
+  sandbox: Sandbox,
+): Machine {
+  const [a, b] = config.podSubnet.split('.');
+  return new Machine(
+    {
+      name: node.name,
+      index,
+      address: nodeAddress(index),
+      role: node.role,
+      podCidr: `${a}.${b}.${index}.0/24`,
+      labels: node.labels ?? {},
+      tainted: config.nodes.length > 1,
+      sandbox: sandbox.folder,
+    },
+    sandbox.layers,
+  );
+}
+
+/** The objects that kubeadm and the network's manifest would bring. */
+async function furnish(config: ClusterConfig, api: Api): Promise<void> {
+  const create = (object: KubeObject) => {
+    const served = api.registry.catalog.byKind(object.apiVersion, object.kind);
+    if (served === undefined) throw new Error(`no resource for ${object.apiVersion} ${object.kind}`);
+    api.registry.create(served.resource, object);
+  };
+  for (const object of systemObjects(config)) create(object);
+  const first = config.nodes[0]!.name;
+  const node = await api.client.get(gr('nodes'), first);
+  for (const pod of staticPods(first, node?.metadata.uid ?? '')) create(pod);
+}
+
+function control(
+  config: ClusterConfig,
+  client: Client,
+  machines: readonly Machine[],
+  kubelets: ReadonlyMap<string, Kubelet>,
+  parts: Parts,
+): Parameters<typeof serveControl>[1] {
+  const all = () => [...kubelets.values(), ...parts.components];
+  return {
+    run: async ({ node, argv = [], input, timeout = 30_000 }, signal) => {
+      const one = machines.find((candidate) => candidate.name === node);
+      if (one === undefined)
+        return { ...(await run(['false'])), code: undefined, ok: false, argv, broken: `no node ${node}` };
+      const bytes = input === undefined ? {} : { input: Buffer.from(input, 'base64') };
+      const ran = await one.run(argv, { env: NODE_ENV, timeout, signal, ownGroup: true, ...bytes });
+      return notFound(argv, ran);
+    },
+    settled: async (timeout, signal) => {
+      const until = Date.now() + timeout;
+      for (let wait = 5; ; wait = Math.min(wait * 2, 100)) {
+        const lacks = await missing(config, client, parts);
+        if (lacks.length === 0 || Date.now() > until || signal.aborted) return lacks;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    },
+    components: () => all().map(({ name, node, running }) => ({ name, node, running })),
+    switch: async (name, node, on) => {
+      const wanted = all().filter((one) => one.name === name && (node === undefined || one.node === node));
+      if (wanted.length === 0)
+        throw new Error(`no component ${name}${node === undefined ? '' : ` on ${node}`}`);
+      await Promise.all(wanted.map((one) => (on ? one.start() : one.stop())));
+    },
+  };
+}
+
+/** chroot(1) says with code 127 that there is no such program: a command that could not be run at all. */
+function notFound(
+  argv: readonly string[],
+  ran: Awaited<ReturnType<typeof run>>,
+): Awaited<ReturnType<typeof run>> {
+  const missingProgram = ran.code === 127 && ran.stderr.startsWith('/usr/sbin/chroot: failed to run command');
+  if (!missingProgram) return { ...ran, argv };
+  return { ...ran, argv, code: undefined, ok: false, broken: `${argv[0]}: not found` };
+}
