@@ -1,5 +1,6 @@
 /** The images that a node can "pull": names that manifests use, and the real program or stand-in behind each. */
 import { readFileSync } from 'node:fs';
+import { CERTGEN_FILES, CONTROLLER_FILES } from '../ingress/index.ts';
 import { sourceFile } from '../source.ts';
 import { type Image, repository } from './image.ts';
 import { NGINX_FILES } from './nginx.ts';
@@ -94,8 +95,23 @@ export const CATALOGUE: readonly Image[] = [
   part('flanneld', ['flannel/flannel', 'flannel-io/flannel'], 'part of the engine'),
   part('calico-node', ['calico/node'], 'part of the engine'),
   part('calico-kube-controllers', ['calico/kube-controllers'], 'part of the engine'),
-  part('ingress-nginx', ['ingress-nginx/controller'], 'part of the engine'),
-  part('gateway-controller', ['podlab/gateway'], 'part of the engine'),
+  {
+    names: ['ingress-nginx/controller', 'podlab/gateway'],
+    about: "the system's nginx, configured by the engine's controllers",
+    base: 'debian',
+    files: () => CONTROLLER_FILES,
+    env: { PATH },
+    entrypoint: ['/usr/bin/dumb-init', '--'],
+    cmd: ['/nginx-ingress-controller'],
+  },
+  {
+    names: ['ingress-nginx/kube-webhook-certgen'],
+    about: "makes the webhook's certificate",
+    base: 'debian',
+    files: () => CERTGEN_FILES,
+    env: { PATH },
+    entrypoint: ['/kube-webhook-certgen'],
+  },
 ];
 
 /** The image of that name, whatever its registry and tag. */
