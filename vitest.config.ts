@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Suites besides `unit` ask real things: a cluster, the kernel. Each is a folder of test/. */
-const REAL = ['contract', 'kind', 'embedded', 'engine', 'offline'] as const;
+const REAL = ['engine', 'embedded', 'offline', 'kind', 'claims'] as const;
 
 export default defineConfig({
   test: {

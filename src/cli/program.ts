@@ -8,6 +8,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addDown } from './commands/down.ts';
 import { addKubeconfig } from './commands/kubeconfig.ts';
 import { addList } from './commands/list.ts';
+import { addOffline } from './commands/offline.ts';
 import { addStatus } from './commands/status.ts';
 import { addTest } from './commands/test.ts';
 import { addUp } from './commands/up.ts';
@@ -73,6 +74,7 @@ const COMMANDS: readonly AddCommand[] = [
   addVerify,
   addClaims,
   addDoctor,
+  addOffline,
   addTest,
 ];
 

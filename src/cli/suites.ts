@@ -1,15 +1,15 @@
-/** Runs one suite of podlab's own tests and counts. */
+/** Runs podlab's own tests, suite by suite, and counts. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from '../exec/run.ts';
+import { run, type Ran } from '../exec/run.ts';
 
 /** What came out; `reasons` are the titles of skipped tests, which say why. */
 export interface Sum {
-  passed: number;
-  failed: number;
-  skipped: number;
-  reasons: string[];
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly reasons: readonly string[];
 }
 
 /** The parts of vitest's JSON report that are read (its format is Jest's). */
@@ -22,9 +22,19 @@ interface Report {
   }[];
 }
 
+/** Adds up. */
+export const add = (a: Sum, b: Sum): Sum => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+  reasons: [...a.reasons, ...b.reasons],
+});
+
+export const NOTHING: Sum = { passed: 0, failed: 0, skipped: 0, reasons: [] };
+
 /** Counts a report. A file that could not be loaded is a failure, though it has no tests; so is a run that ended badly. */
 export function count(report: Report | undefined, ended: boolean): Sum {
-  const sum: Sum = { passed: 0, failed: 0, skipped: 0, reasons: [] };
+  const sum = { passed: 0, failed: 0, skipped: 0, reasons: [] as string[] };
   for (const file of report?.testResults ?? []) {
     const before = sum.failed;
     for (const one of file.assertionResults) {
@@ -41,33 +51,78 @@ export function count(report: Report | undefined, ended: boolean): Sum {
   return sum;
 }
 
-/** Runs the suite; its output goes to stderr as it comes. */
-export async function runSuite(
-  root: string,
-  suite: string,
-  options: { only?: string; signal?: AbortSignal } = {},
-): Promise<Sum> {
+export interface SuiteOptions {
+  /** Only tests whose name holds these words. */
+  readonly only?: string;
+  /** Milliseconds; then the suite is ended and has failed. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a program of the project's tools; what it says goes to stderr as it comes. In a session of its own, so that all of it ends. */
+const runTool = (root: string, argv: readonly string[], { limit, signal }: SuiteOptions): Promise<Ran> => {
+  // Our own loader is for the command line; the tools bring theirs.
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const onOutput = (piece: string) => void process.stderr.write(piece);
+  return run([process.execPath, ...argv], {
+    cwd: root,
+    env,
+    timeout: limit,
+    signal,
+    onOutput,
+    ownGroup: true,
+  });
+};
+
+/** Runs the tests of one folder of test/. */
+async function runTests(root: string, suite: string, options: SuiteOptions): Promise<Sum & { ran: Ran }> {
   const folder = await mkdtemp(join(tmpdir(), 'podlab-test-'));
   const file = join(folder, 'report.json');
   const only = options.only === undefined ? [] : ['-t', options.only];
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const argv = [process.execPath, vitest, 'run', '--project', suite, ...only];
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  // Our own loader is for the command line; vitest brings its own.
-  const { NODE_OPTIONS: _, ...env } = process.env;
   try {
-    const ran = await run([...argv, ...reporters], {
-      cwd: root,
-      env,
-      signal: options.signal,
-      onOutput: (piece) => process.stderr.write(piece),
-    });
+    const ran = await runTool(root, [vitest, 'run', '--project', suite, ...only, ...reporters], options);
     const report = await readFile(file, 'utf8').then(
       (words) => JSON.parse(words) as Report,
       () => undefined,
     );
-    return count(report, ran.ok);
+    const sum = count(report, ran.ok);
+    // Tests that were not meant are no skipped tests.
+    return { ...(options.only === undefined ? sum : { ...sum, skipped: 0, reasons: [] }), ran };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The checks that are no tests: types, lint, format. */
+export const CHECK = 'check';
+const CHECKS: readonly (readonly string[])[] = [
+  ['typescript/bin/tsc', '--noEmit'],
+  ['eslint/bin/eslint.js', '.'],
+  ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
+];
+
+/** Runs types, lint and format; each counts as one. */
+async function runChecks(root: string, options: SuiteOptions): Promise<Sum & { ran: Ran }> {
+  let sum = NOTHING;
+  let ran!: Ran;
+  for (const [program, ...args] of CHECKS) {
+    ran = await runTool(root, [join(root, 'node_modules', program!), ...args], options);
+    sum = add(sum, { ...NOTHING, [ran.ok ? 'passed' : 'failed']: 1 });
+    if (ran.broken !== undefined) break;
+  }
+  return { ...sum, ran };
+}
+
+/** Runs one suite and counts; `broken` says why it did not end by itself. */
+export async function runSuite(
+  root: string,
+  suite: string,
+  options: SuiteOptions = {},
+): Promise<{ sum: Sum; ms: number; broken: string | undefined }> {
+  const began = performance.now();
+  const { ran, ...sum } = await (suite === CHECK ? runChecks(root, options) : runTests(root, suite, options));
+  if (ran.broken !== undefined && sum.failed === 0) sum.failed = 1;
+  return { sum, ms: Math.round(performance.now() - began), broken: ran.broken };
 }

@@ -1,4 +1,5 @@
 /** `podlab doctor`: what this machine can do, in one screen, and the command that mends each lack. */
+import stringWidth from 'string-width';
 import { EXIT } from '../../model/errors.ts';
 import { text } from '../../model/text.ts';
 import type { AddCommand } from '../frame.ts';
@@ -10,8 +11,6 @@ const STATES = {
   note: { mark: '·', words: text('note', '提示'), style: 'yellow' },
   lack: { mark: '✗', words: text('lack', '缺少'), style: 'red' },
 } as const;
-
-const TITLE_WIDTH = 24;
 
 export const addDoctor: AddCommand = (program, frame) => {
   program
@@ -29,11 +28,12 @@ export const addDoctor: AddCommand = (program, frame) => {
           io.out(JSON.stringify(facts, undefined, 2));
           return code;
         }
+        const wide = Math.max(...facts.map(({ title }) => stringWidth(io.say(title))));
         for (const { title, state, detail, mend } of facts) {
           const { mark, words, style } = STATES[state];
-          const head = `${io.paint(style, `${mark} ${pad(io.say(words), 4)}`)} ${pad(io.say(title), TITLE_WIDTH)} `;
-          const indent = ' '.repeat(TITLE_WIDTH + 8);
-          const [first = '', ...more] = wrap(io.say(detail), Math.max(30, io.width - TITLE_WIDTH - 8));
+          const head = `${io.paint(style, `${mark} ${pad(io.say(words), 4)}`)} ${pad(io.say(title), wide)} `;
+          const indent = ' '.repeat(wide + 8);
+          const [first = '', ...more] = wrap(io.say(detail), Math.max(30, io.width - wide - 8));
           io.out(head + first);
           for (const line of more) io.out(indent + line);
           if (mend) io.out(`${indent}$ ${mend}`);

@@ -6,9 +6,14 @@ import { near } from '../../model/near.ts';
 import { text } from '../../model/text.ts';
 import type { AddCommand } from '../frame.ts';
 import { interruptSignal } from '../interrupt.ts';
-import { runSuite, type Sum } from '../suites.ts';
+import { duration } from '../render/columns.ts';
+import { add, CHECK, NOTHING, runSuite } from '../suites.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Quick ones first; one that is not named here comes last. */
+const ORDER = ['unit', 'engine', 'embedded', 'offline', 'kind', 'claims'];
+const rank = (suite: string) => (ORDER.includes(suite) ? ORDER.indexOf(suite) : ORDER.length);
 
 /** The suites: folders of test/ that hold tests. */
 const suites = (): string[] =>
@@ -16,15 +21,63 @@ const suites = (): string[] =>
     .filter((one) => one.isFile() && one.name.endsWith('.test.ts'))
     .map((one) => one.parentPath.slice(`${root}test/`.length).split('/')[0]!)
     .filter((name, at, all) => all.indexOf(name) === at)
-    .sort((a, b) => Number(b === 'unit') - Number(a === 'unit') || a.localeCompare(b));
+    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+
+/** Milliseconds for each suite; `''` is for those that are not named. */
+type Limits = ReadonlyMap<string, number>;
+
+function minutes(words: string): number {
+  const value = Number(words);
+  if (Number.isFinite(value) && value > 0) return value * 60_000;
+  throw new PodlabError({
+    code: 'usage',
+    fault: 'user',
+    message: text(`"${words}" is no number of minutes.`, `“${words}”不是有效的分钟数。`),
+    hint: text('For example: --limit 20', '例如：--limit 20'),
+  });
+}
+
+const limits = (words: string): Limits =>
+  new Map(
+    words.split(',').map((part) => {
+      const [suite, value] = part.includes('=') ? part.split('=') : ['', part];
+      return [suite!, minutes(value!)];
+    }),
+  );
+
+interface TestFlags {
+  readonly all?: boolean;
+  readonly only?: string;
+  readonly limit?: Limits;
+  readonly total?: number;
+}
 
 export const addTest: AddCommand = (program, frame) => {
   const { t } = frame;
   program
     .command('test')
     .description(t(text("run podlab's own tests", '运行 podlab 自身的测试')))
-    .argument('[suite...]', t(text('suites to run; unit when none is named', '要运行的测试套件；默认 unit')))
-    .option('--all', t(text('every suite', '所有套件')))
+    .argument(
+      '[suite...]',
+      t(
+        text(
+          'suites to run; unit when none is named; check is types, lint, format',
+          '要运行的测试套件；默认 unit；check 指类型、规范与格式检查',
+        ),
+      ),
+    )
+    .option('--all', t(text('every suite, and types, lint and format', '所有套件，以及类型、规范与格式检查')))
+    .option(
+      '--limit <minutes>',
+      t(
+        text(
+          'the longest that a suite may take: 20, or unit=8,kind=20',
+          '套件的最长时间：20，或 unit=8,kind=20',
+        ),
+      ),
+      limits,
+    )
+    .option('--total <minutes>', t(text('the longest that all of it may take', '全部的最长时间')), minutes)
     .option(
       '-t, --only <words>',
       t(text('only tests whose name holds these words', '只运行名称包含这些文字的测试')),
@@ -37,9 +90,9 @@ export const addTest: AddCommand = (program, frame) => {
       ),
     )
     .action(
-      frame.action<{ all?: boolean; only?: string }, [string[]]>(async (io, flags, wanted) => {
+      frame.action<TestFlags, [string[]]>(async (io, flags, wanted) => {
         const known = suites();
-        const unknown = wanted.filter((one) => !known.includes(one));
+        const unknown = wanted.filter((one) => one !== CHECK && !known.includes(one));
         if (unknown.length > 0) {
           const close = unknown.flatMap((one) => near(one, known));
           throw new PodlabError({
@@ -55,12 +108,20 @@ export const addTest: AddCommand = (program, frame) => {
             ),
           });
         }
-        const chosen = flags.all ? known : wanted.length > 0 ? wanted : ['unit'];
-        const total: Sum = { passed: 0, failed: 0, skipped: 0, reasons: [] };
+        const chosen = flags.all ? [CHECK, ...known] : wanted.length > 0 ? wanted : ['unit'];
+        let total = NOTHING;
+        const end = performance.now() + (flags.total ?? Infinity);
         for (const suite of chosen) {
-          const sum = await runSuite(root, suite, { only: flags.only, signal: interruptSignal(io) });
-          for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += sum[key];
-          total.reasons.push(...sum.reasons);
+          const signal = interruptSignal(io);
+          const own = flags.limit?.get(suite) ?? flags.limit?.get('') ?? Infinity;
+          // A suite for which no time is left has failed as well: it is given a moment, and says so.
+          const left = Math.max(1, Math.min(own, end - performance.now()));
+          const limit = left === Infinity ? undefined : Math.round(left);
+          const { sum, ms, broken } = await runSuite(root, suite, { only: flags.only, limit, signal });
+          total = add(total, sum);
+          const counts = `${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`;
+          io.tell(`${suite}: ${counts} (${duration(ms)})${broken === undefined ? '' : `: ${broken}`}`);
+          if (signal.aborted) break;
         }
         for (const reason of total.reasons) io.tell(`${io.say(text('skipped:', '跳过：'))} ${reason}`);
         const { passed, failed, skipped } = total;

@@ -15,7 +15,18 @@ function podlab(words: readonly string[], env: NodeJS.ProcessEnv = {}, cwd = '/'
   return run([entry, ...words], { env: { ...rest, LANG: 'C.UTF-8', ...env }, cwd });
 }
 
-const COMMANDS = ['up', 'down', 'list', 'status', 'kubeconfig', 'verify', 'claims', 'doctor', 'test'];
+const COMMANDS = [
+  'up',
+  'down',
+  'list',
+  'status',
+  'kubeconfig',
+  'verify',
+  'claims',
+  'doctor',
+  'offline',
+  'test',
+];
 
 describe('help', () => {
   it('names every command in both languages, in 80 columns, without colour', async () => {
