@@ -54,12 +54,23 @@ for _ in $(seq 600); do
 done
 touch "$root/run/images.tar"
 mount --bind "$images" "$root/run/images.tar"
-in_root ctr --address /run/store.sock --namespace k8s.io images import --no-unpack --all-platforms /run/images.tar
-in_root ctr --address /run/store.sock --namespace k8s.io images list -q
+ctr() { in_root ctr --address /run/store.sock --namespace k8s.io "$@"; }
+ctr images import --snapshotter overlayfs /run/images.tar
+# The layers are unpacked: packed they are not needed again.
+layers=$(ctr content list | awk '/containerd.io\/uncompressed=/ { print $1 }')
+[[ -n $layers ]]
+ctr content rm $layers
 kill "$store"
 wait "$store" || :
 umount "$root/run/images.tar" "$root"/dev/{null,zero,urandom} "$root/run" "$root/dev" "$root/proc"
 
-mv "$root/var/lib/containerd/io.containerd.content.v1.content" "$root/kind/containerd-content"
-mkdir "$root/var/lib/containerd/io.containerd.content.v1.content"
+for digest in $layers; do rm -f "$root/var/lib/containerd/io.containerd.content.v1.content/blobs/${digest/://}"; done
+# /var is a volume, which Docker fills for each node with what the image has there. Unpacked layers stay in the image,
+# read-only and shared by all nodes; the volume gets links to them.
+snapshots=var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots
+mv "$root/$snapshots" "$root/kind/snapshots"
+mkdir "$root/$snapshots"
+for snapshot in "$root"/kind/snapshots/*; do
+	ln -s "/kind/snapshots/${snapshot##*/}" "$root/$snapshots/${snapshot##*/}"
+done
 tar -C "$root" --xattrs --xattrs-include='*' --numeric-owner --sort=name -cf "$layer" .
