@@ -29,6 +29,12 @@ function named(): string {
   return path.join(' ');
 }
 
+/** Whether the answer was asked for as JSON on stdout: `--json`, and for `verify`, where it takes a file, `--json -`. */
+function wantsJson(): boolean {
+  const at = words.indexOf('--json');
+  return at >= 0 && (words[at + 1] === '-' || !words.includes('verify'));
+}
+
 try {
   if (words.length === 0) {
     program.outputHelp();
@@ -46,7 +52,7 @@ try {
         : interrupted()
           ? undefined
           : asPodlabError(error);
-    if (told) printError(told, makeIo({ lang, json: words.includes('--json') }));
+    if (told) printError(told, makeIo({ lang, json: wantsJson() }));
     process.exitCode = told?.exitCode ?? EXIT.interrupted;
   }
 }

@@ -1,5 +1,6 @@
 /** `verify`: asks claims on clusters and computes their verdicts. Everything that is shown comes from its one event stream. */
 import type { Claim, Sabotage } from '../../checks/experiment.ts';
+import type { Cluster, OnPhase } from '../cluster/port.ts';
 import { Kube } from '../kube/kube.ts';
 import { PodlabError } from '../model/errors.ts';
 import type { Listener } from '../model/events.ts';
@@ -18,7 +19,7 @@ import { crew, type CrewInit, type Done, type Job } from './crew.ts';
 import { factsOf } from './facts.ts';
 import { suits, type Place } from './grounds.ts';
 import { plan, type Assignment } from './plan.ts';
-import { lend, placesFor, type Lent, type Wish } from './supply.ts';
+import { lend, placesFor, type Wish } from './supply.ts';
 import { claimResult, sabotageResult, skippedClaim, skippedSabotage } from './sum-up.ts';
 import { packageVersion } from './version.ts';
 
@@ -39,6 +40,9 @@ export interface VerifyInit extends Wish {
 
 /** Clusters that are made for a run and up at the same time: more of them run into the kernel's inotify limits. */
 const MOST_NEW_CLUSTERS = 2;
+
+/** The error of a backend whose machine has no room for one more cluster now. */
+const NO_ROOM = 'inotify-limit';
 
 const UNKNOWN_ROW = text('there was no answer', '没有结果');
 
@@ -101,15 +105,27 @@ class Verification {
       .filter((place) => place.running === undefined)
       .sort((a, b) => Number(a.onDemand) - Number(b.onDemand));
     const up = used.filter((place) => place.running !== undefined);
+    const later: Place[] = [];
+    let made = 0;
     const hand = async () => {
-      for (let place = fresh.shift(); place; place = fresh.shift()) await this.#workAt(place, assignments);
+      for (let place = fresh.shift(); place; place = fresh.shift()) {
+        made += 1;
+        // Where the kernel's limits leave no room for one more, it is made when the others are gone.
+        if ((await this.#workAt(place, assignments, made > 1)) === 'no room') later.push(place);
+      }
     };
     const hands = Array.from({ length: MOST_NEW_CLUSTERS }, hand);
     await Promise.all([...up.map((place) => this.#workAt(place, assignments)), ...hands]);
+    for (const place of later) await this.#workAt(place, assignments);
     if (used.length > 0 && this.#failures.length === used.length) throw this.#failures[0];
   }
 
-  async #workAt(place: Place, assignments: readonly Assignment[]): Promise<void> {
+  /** Asks all that is to be asked at one place. @returns `no room` when it may wait for that and has asked nothing */
+  async #workAt(
+    place: Place,
+    assignments: readonly Assignment[],
+    mayWait = false,
+  ): Promise<'no room' | undefined> {
     const { signal, keep } = this.#init;
     const mine = assignments.filter((one) => one.places.includes(place));
     const jobs = mine.flatMap(({ claim, places }): Job[] => [
@@ -118,45 +134,53 @@ class Verification {
         .filter((one) => this.#whyNot(one, places) === undefined && groundOf(one, places) === place)
         .map((sabotage) => ({ claim, sabotage })),
     ]);
-    let lent: Lent;
+    const onPhase =
+      (of: string): OnPhase =>
+      (phase) =>
+        this.#tell({ ...phase, type: 'phase', of });
     try {
       signal.throwIfAborted();
-      const onPhase =
-        (of: string) => (phase: Omit<Parameters<Listener>[0] & { type: 'phase' }, 'type' | 'of'>) =>
-          this.#tell({ ...phase, type: 'phase', of });
-      lent = await lend(place, this.#init, { keep, signal, onPhase });
-    } catch (error) {
-      this.#failures.push(error);
-      const reason = signal.aborted ? reasonOf(signal.reason) : reasonOf(error);
-      for (const job of jobs)
-        this.#arrived(job, place, { rows: [brokenRow(reason, place.key)], ms: 0, struck: true }, assignments);
-      return;
-    }
-    const { cluster } = lent;
-    try {
-      const kube = await (this.#init.openKube ?? Kube.open)(cluster.kubeconfig, cluster.context);
+      const { cluster, giveBack } = await lend(place, this.#init, { keep, signal, onPhase });
       try {
-        const facts = await factsOf(cluster, kube).catch(() => undefined);
-        if (facts) {
-          this.#clusters.push(facts);
-          this.#tell({ type: 'cluster', cluster: facts });
-        }
-        await crew({
-          ...this.#init.crew,
-          cluster,
-          kube,
-          jobs,
-          signal,
-          backend: this.#init.backend,
-          deadline: this.#init.deadline,
-          listener: this.#tell,
-          onDone: (job, done) => this.#arrived(job, place, done, assignments),
-        });
+        await this.#ask(cluster, jobs, place, assignments);
       } finally {
-        kube.close();
+        await giveBack().catch((error: unknown) => {
+          const why = reasonOf(error);
+          const note = text(`could not be removed: ${why.en}`, `未能删除：${why.zh}`);
+          this.#tell({ type: 'note', claim: cluster.name, note });
+        });
       }
+    } catch (error) {
+      if (mayWait && error instanceof PodlabError && error.code === NO_ROOM) return 'no room';
+      this.#failures.push(error);
+      const rows = [brokenRow(reasonOf(signal.aborted ? signal.reason : error), place.key)];
+      for (const job of jobs)
+        if (!this.#done.get(keyOf(job.claim, job.sabotage))?.has(place))
+          this.#arrived(job, place, { rows, ms: 0, struck: true }, assignments);
+    }
+    return undefined;
+  }
+
+  /** Runs the jobs on a cluster that is there. */
+  async #ask(
+    cluster: Cluster,
+    jobs: readonly Job[],
+    place: Place,
+    assignments: readonly Assignment[],
+  ): Promise<void> {
+    const { signal, backend, deadline } = this.#init;
+    const kube = await (this.#init.openKube ?? Kube.open)(cluster.kubeconfig, cluster.context);
+    try {
+      const facts = await factsOf(cluster, kube).catch(() => undefined);
+      if (facts) {
+        this.#clusters.push(facts);
+        this.#tell({ type: 'cluster', cluster: facts });
+      }
+      const onDone = (job: Job, done: Done) => this.#arrived(job, place, done, assignments);
+      const listener = this.#tell;
+      await crew({ ...this.#init.crew, cluster, kube, jobs, signal, backend, deadline, listener, onDone });
     } finally {
-      await lent.giveBack();
+      kube.close();
     }
   }
 

@@ -9,6 +9,7 @@ import type {
   UpOptions,
 } from '../../../src/cluster/port.ts';
 import type { Kube } from '../../../src/kube/kube.ts';
+import { PodlabError } from '../../../src/model/errors.ts';
 import type { RunEvent } from '../../../src/model/events.ts';
 import type { LedgerEntry } from '../../../src/model/ledger.ts';
 import { asked, notAsked } from '../../../src/model/observation.ts';
@@ -27,10 +28,14 @@ export class FakeBackend implements Backend {
   /** The most clusters that were being made for a run and up at once. */
   mostAtOnce = 0;
   refuses: Error | undefined;
+  /** How many the machine has room for. */
+  room = Infinity;
 
   async up({ name, cni, proxy }: UpOptions): Promise<Cluster> {
     this.log.push(`up ${name} ${cni}`);
     if (this.refuses) throw this.refuses;
+    if (this.clusters.size >= this.room)
+      throw new PodlabError({ code: 'inotify-limit', fault: 'machine', message: same('no room') });
     return this.add(name, cni, proxy);
   }
 

@@ -69,6 +69,31 @@ describe('clusters of a run', () => {
     });
   });
 
+  it('makes one after the other where the machine has room for one', async () => {
+    const backend = new FakeBackend();
+    backend.room = 1;
+    const { result } = await run(
+      [claim('1', true, { on: [['enforcing'], ['ignoring']], before: () => delay(20) })],
+      { backend },
+    );
+    expect(result.claims).toMatchObject([{ verdict: 'CONFIRMED' }]);
+    expect(backend.mostAtOnce).toBe(1);
+  });
+
+  it('loses no verdict when a cluster cannot be removed', async () => {
+    const backend = new FakeBackend();
+    const stuck = claim('1', true, {
+      before: async ({ cluster }) => {
+        (cluster as { destroy: () => Promise<void> }).destroy = () => Promise.reject(new Error('stuck'));
+      },
+    });
+    const { result, events } = await run([stuck], { backend });
+    expect(result.claims).toMatchObject([{ verdict: 'CONFIRMED' }]);
+    expect(events).toContainEqual(
+      expect.objectContaining({ note: expect.objectContaining({ en: 'could not be removed: stuck' }) }),
+    );
+  });
+
   it('passes on why no cluster could be had', async () => {
     const backend = new FakeBackend();
     backend.refuses = new PodlabError({ code: 'no-docker', fault: 'machine', message: same('no docker') });
