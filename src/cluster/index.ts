@@ -1,11 +1,12 @@
 /** Picks a backend by its name. */
 import { PodlabError } from '../model/errors.ts';
 import { text } from '../model/text.ts';
+import { embeddedBackend } from './embedded/backend.ts';
 import { kindBackend } from './kind/backend.ts';
 import { BACKENDS, type Backend, type BackendName } from './port.ts';
 
 /** Backends by name; one that is not built yet is not listed. */
-const backends: Partial<Record<BackendName, Backend>> = { kind: kindBackend };
+const backends: Partial<Record<BackendName, Backend>> = { embedded: embeddedBackend, kind: kindBackend };
 
 /**
  * The backend of that name.

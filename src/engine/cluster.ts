@@ -1,12 +1,13 @@
 /** Boots a cluster inside its sandbox: machines, API, controllers, node agents, then the objects of kube-system. */
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { run } from '../exec/run.ts';
 import { createApi, type Api } from './api/api.ts';
 import { AddressBook } from './calico/ipam.ts';
 import { calicoPlugin } from './calico/plugin.ts';
 import { gr, type Client, type KubeObject } from './client/types.ts';
-import { type ClusterConfig, FILES } from './config.ts';
+import { type ClusterConfig, FILES, portSocket } from './config.ts';
 import { flannelPlugin } from './flannel/index.ts';
 import { joinSegment, nodeAddress } from './linux/segment.ts';
 import { dnsAddress, staticPods, systemObjects } from './manifests.ts';
@@ -71,6 +72,7 @@ export async function boot(folder: string, port: number): Promise<Booted> {
   }
   await serveControl(join(folder, FILES.control), control(config, client, machines, kubelets, parts));
   await joinSegment(machines);
+  await openPorts(folder, config, machines);
   await Promise.all([...kubelets.values()].map((kubelet) => kubelet.start()));
   await furnish(config, api);
   void port;
@@ -97,6 +99,22 @@ function machine(
     },
     sandbox.layers,
   );
+}
+
+/** Ports of the host that lead to a node: the relay carries them to sockets, from where they go on here. */
+async function openPorts(folder: string, config: ClusterConfig, machines: readonly Machine[]): Promise<void> {
+  for (const [index, node] of config.nodes.entries()) {
+    const { net, address } = machines[index]!;
+    for (const { hostPort, containerPort } of node.portMappings ?? []) {
+      const server = createServer((client) => {
+        const inside = net.connect(address, containerPort);
+        client.pipe(inside).pipe(client);
+        client.on('error', () => inside.destroy());
+        inside.on('error', () => client.destroy());
+      });
+      await new Promise<void>((resolve) => server.listen(join(folder, portSocket(hostPort)), resolve));
+    }
+  }
 }
 
 /** The objects that kubeadm and the network's manifest would bring. */
@@ -137,6 +155,7 @@ function control(
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     },
+    nodes: () => machines.map(({ name, address, role, podCidr }) => ({ name, address, role, podCidr })),
     components: () => all().map(({ name, node, running }) => ({ name, node, running })),
     switch: async (name, node, on) => {
       const wanted = all().filter((one) => one.name === name && (node === undefined || one.node === node));

@@ -4,13 +4,25 @@ export interface NodeConfig {
   readonly name: string;
   readonly role: 'control-plane' | 'worker';
   readonly labels?: Readonly<Record<string, string>>;
+  readonly portMappings?: readonly PortMapping[];
+}
+
+/** A port of this machine that leads to a port of a node (kind's extraPortMappings; TCP only). */
+export interface PortMapping {
+  readonly containerPort: number;
+  readonly hostPort: number;
+  /** 127.0.0.1 unless given. */
+  readonly listenAddress?: string;
 }
 
 /** `none` leaves the nodes NotReady until somebody brings a network (kind's disableDefaultCNI). */
 export type CniMode = 'flannel' | 'flannel-host-gw' | 'calico-bgp' | 'calico-vxlan' | 'none';
 
 export interface ClusterConfig {
+  /** What the cluster calls itself: its nodes' names begin with it. */
   readonly name: string;
+  /** What its maker calls it. */
+  readonly label: string;
   readonly nodes: readonly NodeConfig[];
   readonly cni: CniMode;
   readonly proxy: 'iptables' | 'nftables' | 'none';
@@ -37,3 +49,6 @@ export const FILES = {
   /** Mount point of the sandbox's tmpfs; always empty for the host. */
   sandbox: 's',
 } as const;
+
+/** The unix socket behind a port of this machine. */
+export const portSocket = (hostPort: number): string => `port-${hostPort}.sock`;

@@ -5,12 +5,12 @@
  * Everything hangs on it by the kernel's parent-death signal (prctl(2), PR_SET_PDEATHSIG): relay -> unshare -> PID 1
  * of the sandbox -> the rest, so whichever of them dies, and however, nothing is left.
  */
-import { rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { start } from '../exec/child.ts';
 import { startTime } from '../exec/daemon.ts';
-import { FILES } from './config.ts';
+import { type ClusterConfig, FILES, portSocket } from './config.ts';
 
 /** Namespaces of the sandbox; `--uts` and `--ipc` so that nodes can have names of their own. */
 const UNSHARE = [
@@ -20,14 +20,13 @@ const UNSHARE = [
 
 /** @param folder the cluster's run folder; @param program the engine's program, argv of node */
 export function relay(folder: string, program: readonly string[]): void {
-  const server = createServer({ noDelay: true }, (client) => {
-    const api = connect(join(folder, FILES.api));
-    client.pipe(api).pipe(client);
-    client.on('error', () => api.destroy());
-    api.on('error', () => client.destroy());
-    client.on('close', () => api.destroy());
-    api.on('close', () => client.destroy());
-  });
+  const config = JSON.parse(readFileSync(join(folder, FILES.config), 'utf8')) as ClusterConfig;
+  for (const node of config.nodes)
+    for (const { hostPort, listenAddress } of node.portMappings ?? [])
+      carryTo(join(folder, portSocket(hostPort)))
+        .on('error', (error) => console.error(`relay: port ${hostPort}: ${error.message}`))
+        .listen(hostPort, listenAddress ?? '127.0.0.1');
+  const server = carryTo(join(folder, FILES.api));
   server.listen(0, '127.0.0.1', () => {
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no port on 127.0.0.1');
@@ -60,5 +59,17 @@ export function relay(folder: string, program: readonly string[]): void {
         });
         child.kill('SIGKILL');
       });
+  });
+}
+
+/** A server that carries each connection, both ways, to a unix socket. */
+function carryTo(path: string): Server {
+  return createServer({ noDelay: true }, (client) => {
+    const inside = connect(path);
+    client.pipe(inside).pipe(client);
+    client.on('error', () => inside.destroy());
+    inside.on('error', () => client.destroy());
+    client.on('close', () => inside.destroy());
+    inside.on('close', () => client.destroy());
   });
 }

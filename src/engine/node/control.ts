@@ -8,8 +8,8 @@ import type { Ran } from '../../exec/run.ts';
 
 export interface ControlRequest {
   readonly id: number;
-  /** `run` a command on a node; `settled`, `components`, `start`, `stop`; `cancel` ends the command of that id. */
-  readonly op: 'run' | 'settled' | 'components' | 'start' | 'stop' | 'cancel';
+  /** `run` a command on a node; `settled`, `nodes`, `components`, `start`, `stop`; `cancel` ends the command of that id. */
+  readonly op: 'run' | 'settled' | 'nodes' | 'components' | 'start' | 'stop' | 'cancel';
   readonly node?: string;
   readonly argv?: readonly string[];
   /** Base64. */
@@ -28,6 +28,7 @@ export interface ControlHandlers {
   run(request: ControlRequest, signal: AbortSignal): Promise<Ran>;
   /** What is still missing; empty when all is settled. Answers when it is, or at the time limit. */
   settled(timeout: number, signal: AbortSignal): Promise<readonly string[]>;
+  nodes(): readonly { name: string; address: string; role: string; podCidr: string }[];
   components(): readonly { name: string; node: string | undefined; running: boolean }[];
   switch(component: string, node: string | undefined, on: boolean): Promise<void>;
 }
@@ -91,6 +92,8 @@ async function answer(
       }
       case 'settled':
         return { id, value: await handlers.settled(request.timeout ?? 60_000, signal) };
+      case 'nodes':
+        return { id, value: handlers.nodes() };
       case 'components':
         return { id, value: handlers.components() };
       default:
