@@ -1,5 +1,6 @@
 /** Links, their forwarding entries and listening sockets of a node. */
 import { json, nodeOutput, parsed } from './node-command.ts';
+import { mustOnNode } from './node-state.ts';
 import type { Stage } from './experiment.ts';
 import type { Observation } from '../src/model/observation.ts';
 
@@ -83,3 +84,9 @@ export const readSockets = (output: string): Socket[] =>
 /** The node's TCP sockets, in its own network namespace. */
 export const sockets = async (stage: Stage, node: string): Promise<Observation<Socket[]>> =>
   parsed(await nodeOutput(stage, node, ['ss', '-Htan']), readSockets);
+
+/** The device that a node's packets to an address leave by (ip-route(8), `ip route get`). */
+export async function deviceTowards(stage: Stage, node: string, ip: string): Promise<string> {
+  const said = await mustOnNode(stage, node, ['ip', '-4', '-j', 'route', 'get', ip]);
+  return json<{ dev: string }[]>(said)[0]!.dev;
+}

@@ -73,11 +73,42 @@ export async function mustOnNode(stage: Stage, node: string, argv: readonly stri
   });
 }
 
+/** A chain of nftables: its first line says where it hooks in, and the rest are rules (nft(8)). */
+export type Chains = Readonly<Record<string, readonly string[]>>;
+
+/** A table as nft reads it. nft 1.0.6 wants a line's end behind each brace. */
+export const tableText = (family: 'ip' | 'inet', name: string, chains: Chains): string =>
+  [
+    `table ${family} ${name} {`,
+    ...Object.entries(chains).flatMap(([chain, lines]) => [`chain ${chain} {`, ...lines, '}']),
+    '}',
+  ].join('\n');
+
 /**
- * Drops packets on a node by an nftables table of our own, before any other rule sees them and after all others have:
- * priorities -500 and 500 lie outside those of iptables, kube-proxy and felix (nft(8), "Standard priority names").
- * @param id names the table, so it must be unique among changes in force at the same time
- * @param matches nft match expressions, each dropped where it stands: `tcp dport 179`
+ * An nftables table of our own on a node, until it is reverted.
+ * @param id is part of its name, so it must be unique among changes in force at the same time
+ */
+export function tableOnNode(
+  stage: Stage,
+  node: string,
+  id: string,
+  family: 'ip' | 'inet',
+  chains: Chains,
+  netns?: string,
+): Promise<Changed> {
+  const name = `podlab-${id}`;
+  const nft = netns === undefined ? 'nft' : `nsenter --net=${netns} nft`;
+  const text = tableText(family, name, chains);
+  return changeNode(stage, node, {
+    apply: `${nft} '${text}'`,
+    revert: `${nft} delete table ${family} ${name} 2>/dev/null || true`,
+  });
+}
+
+/**
+ * Drops packets on a node, before any other rule sees them and after all others have: priorities -500 and 500 lie
+ * outside those of iptables, kube-proxy and felix (nft(8), "Standard priority names").
+ * @param matches nft match expressions: `tcp dport 179`
  */
 export function dropOnNode(
   stage: Stage,
@@ -85,15 +116,9 @@ export function dropOnNode(
   id: string,
   matches: { readonly incoming?: readonly string[]; readonly outgoing?: readonly string[] },
 ): Promise<Changed> {
-  const chain = (hook: 'prerouting' | 'postrouting', priority: number, drops: readonly string[]) =>
-    drops.length === 0
-      ? ''
-      : `chain ${hook} { type filter hook ${hook} priority ${priority}; ` +
-        drops.map((match) => `${match} counter drop;`).join(' ') +
-        ' }';
-  const table = `table inet podlab-${id} { ${chain('prerouting', -500, matches.incoming ?? [])} ${chain('postrouting', 500, matches.outgoing ?? [])} }`;
-  return changeNode(stage, node, {
-    apply: `nft '${table}'`,
-    revert: `nft delete table inet podlab-${id} 2>/dev/null || true`,
+  const drops = (of: readonly string[] = []) => of.map((match) => `${match} counter drop`);
+  return tableOnNode(stage, node, id, 'inet', {
+    incoming: ['type filter hook prerouting priority -500', ...drops(matches.incoming)],
+    outgoing: ['type filter hook postrouting priority 500', ...drops(matches.outgoing)],
   });
 }

@@ -1,6 +1,7 @@
 /** Packet-rewriting rules of a node with their counters: iptables as iptables-save prints them, nftables as nft lists them. */
 import { nodeOutput, parsed } from './node-command.ts';
 import type { Stage } from './experiment.ts';
+import { changeNode, type Changed } from './node-state.ts';
 import { asked, type Observation } from '../src/model/observation.ts';
 
 /** One rule of `iptables-save -c`. */
@@ -79,3 +80,28 @@ export const whereRulesStand = (rules: RulesFor): string =>
   [rules.iptables.length > 0 && 'iptables', rules.nftables.length > 0 && 'nftables']
     .filter(Boolean)
     .join('+') || 'none';
+
+/**
+ * Takes a Service's entry out of a node's rules and leaves everything else: kube-proxy's line in KUBE-SERVICES, or its
+ * element in the map `service-ips`. kube-proxy must be stopped on that node, or it may put the entry back.
+ */
+export function withoutEntry(stage: Stage, node: string, ip: string, port: number): Promise<Changed> {
+  const kept = `/tmp/podlab-entry-${ip}-${port}`;
+  const element = `${ip} . tcp . ${port}`;
+  const restore = (rewrite: string) =>
+    `{ echo '*nat'; sed '${rewrite}' ${kept}.iptables; echo COMMIT; } | iptables-restore --noflush`;
+  return changeNode(stage, node, {
+    apply: [
+      `iptables-save -t nat | grep -F -- '-d ${ip}/32 ' | grep -e '^-A KUBE-SERVICES ' >${kept}.iptables || true`,
+      `nft list map ip kube-proxy service-ips 2>/dev/null | grep -o '${element.replaceAll('.', '\\.')} *: *goto [^ ,}]*' >${kept}.nft || true`,
+      `[ -s ${kept}.iptables ] || [ -s ${kept}.nft ] || { echo 'no rule of kube-proxy for ${ip}'; exit 1; }`,
+      `[ ! -s ${kept}.iptables ] || ${restore('s/^-A/-D/')}`,
+      `[ ! -s ${kept}.nft ] || nft delete element ip kube-proxy service-ips "{ ${element} }"`,
+    ].join('\n'),
+    revert: [
+      `[ ! -s ${kept}.iptables ] || ${restore('s/^-A KUBE-SERVICES/-I KUBE-SERVICES/')}`,
+      `[ ! -s ${kept}.nft ] || nft add element ip kube-proxy service-ips "{ $(cat ${kept}.nft) }"`,
+      `rm -f ${kept}.iptables ${kept}.nft`,
+    ].join('\n'),
+  });
+}
