@@ -6,6 +6,7 @@ import { run } from '../exec/run.ts';
 import { createApi, type Api } from './api/api.ts';
 import { AddressBook } from './calico/ipam.ts';
 import { calicoPlugin } from './calico/plugin.ts';
+import type { Component } from './component.ts';
 import { gr, type Client, type KubeObject } from './client/types.ts';
 import { type ClusterConfig, FILES, portSocket } from './config.ts';
 import { flannelPlugin } from './flannel/index.ts';
@@ -71,6 +72,7 @@ export async function boot(folder: string, port: number): Promise<Booted> {
     );
   }
   await serveControl(join(folder, FILES.control), control(config, client, machines, kubelets, parts));
+  for (const one of machines) one.openDoor(join(folder, FILES.control));
   await joinSegment(machines);
   await openPorts(folder, config, machines);
   await Promise.all([...kubelets.values()].map((kubelet) => kubelet.start()));
@@ -158,7 +160,8 @@ function control(
     nodes: () => machines.map(({ name, address, role, podCidr }) => ({ name, address, role, podCidr })),
     components: () => all().map(({ name, node, running }) => ({ name, node, running })),
     switch: async (name, node, on) => {
-      const wanted = all().filter((one) => one.name === name && (node === undefined || one.node === node));
+      const here = (one: Component) => node === undefined || one.node === undefined || one.node === node;
+      const wanted = all().filter((one) => one.name === name && here(one));
       if (wanted.length === 0)
         throw new Error(`no component ${name}${node === undefined ? '' : ` on ${node}`}`);
       await Promise.all(wanted.map((one) => (on ? one.start() : one.stop())));

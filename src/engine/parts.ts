@@ -2,8 +2,9 @@
 import { createSocket } from 'node:dgram';
 import type { Server } from 'node:net';
 import { start } from '../exec/child.ts';
+import { run } from '../exec/run.ts';
 import { CalicoNode, type NodeProcess } from './calico/index.ts';
-import type { Client } from './client/types.ts';
+import { gr, type Client } from './client/types.ts';
 import type { Component } from './component.ts';
 import type { ClusterConfig } from './config.ts';
 import { createCoreDns } from './dns/index.ts';
@@ -11,7 +12,7 @@ import { Flanneld } from './flannel/index.ts';
 import type { NetNamespace } from './linux/netns.ts';
 import { NODE_ENV, type Machine } from './node/machine.ts';
 import type { PartFactory } from './node/running.ts';
-import { createKubeProxy, type KubeProxy } from './proxy/index.ts';
+import { createKubeProxy, type KubeProxy, type ProxyMode } from './proxy/index.ts';
 
 /** Makes a server listen in a network namespace. */
 export function listenIn(
@@ -35,7 +36,9 @@ export interface Parts {
   readonly components: ReadonlySet<Component>;
   /** The policy agent of a node, while it runs. */
   agent(node: string): CalicoNode | undefined;
-  proxies(): KubeProxy[];
+  /** BGP sessions that are not Established, a few words each. */
+  sessionsDown(): Promise<string[]>;
+  proxies(): Pick<KubeProxy, 'settled'>[];
 }
 
 export function makeParts(config: ClusterConfig, client: Client): Parts {
@@ -56,17 +59,19 @@ export function makeParts(config: ClusterConfig, client: Client): Parts {
   const factories = new Map<string, PartFactory>();
   factories.set('kube-proxy', ({ machine, log }) =>
     atWork(
-      createKubeProxy({
-        client,
-        node: machine.name,
-        nodeIP: machine.address,
-        mode: config.proxy === 'nftables' ? 'nftables' : 'iptables',
-        clusterCIDR: config.podSubnet,
-        serviceCIDR: config.serviceSubnet,
-        exec: exec(machine),
-        listen: (server, port, address) => listenIn(machine.net, server, port, address),
-        log,
-      }),
+      new ConfiguredProxy(machine.name, async () =>
+        createKubeProxy({
+          client,
+          node: machine.name,
+          nodeIP: machine.address,
+          mode: await proxyMode(client),
+          clusterCIDR: config.podSubnet,
+          serviceCIDR: config.serviceSubnet,
+          exec: exec(machine),
+          listen: (server, port, address) => listenIn(machine.net, server, port, address),
+          log,
+        }),
+      ),
     ),
   );
   factories.set('coredns', ({ machine, net }) =>
@@ -118,8 +123,51 @@ export function makeParts(config: ClusterConfig, client: Client): Parts {
     factories,
     components,
     agent: (node) => (agents.get(node)?.running ? agents.get(node) : undefined),
-    proxies: () => [...components].filter((one): one is KubeProxy => one.name === 'kube-proxy'),
+    sessionsDown: async () => {
+      const found = await Promise.all([...agents.values()].map((agent) => sessionsDown(agent)));
+      return found.flat();
+    },
+    proxies: () => [...components].filter((one) => one instanceof ConfiguredProxy),
   };
+}
+
+/** kube-proxy's mode, as its ConfigMap says now (KubeProxyConfiguration `mode`). */
+async function proxyMode(client: Client): Promise<ProxyMode> {
+  const map = await client.get(gr('configmaps'), 'kube-proxy', 'kube-system');
+  const conf = String(map?.['data']?.['config.conf'] ?? '');
+  return /^mode:\s*"?nftables"?\s*$/m.test(conf) ? 'nftables' : 'iptables';
+}
+
+/** kube-proxy reads its configuration when it starts: each start makes a new one. */
+class ConfiguredProxy implements Component {
+  readonly name = 'kube-proxy';
+  readonly node: string;
+  readonly #make: () => Promise<KubeProxy>;
+  #proxy: KubeProxy | undefined;
+
+  constructor(node: string, make: () => Promise<KubeProxy>) {
+    this.node = node;
+    this.#make = make;
+  }
+
+  get running(): boolean {
+    return this.#proxy?.running ?? false;
+  }
+
+  async start(): Promise<void> {
+    if (this.running) return;
+    this.#proxy = await this.#make();
+    await this.#proxy.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#proxy?.stop();
+  }
+
+  /** Resolves when what is known is in the kernel; at once while it is stopped. */
+  async settled(): Promise<void> {
+    if (this.running) await this.#proxy?.settled();
+  }
 }
 
 /** calico's CNI configuration, as its install-cni container writes it. */
@@ -143,6 +191,18 @@ const conflist = (mtu: number): string =>
     undefined,
     2,
   )}\n`;
+
+/** Asks BIRD for its sessions (`show protocols`: name, protocol, table, state, since, info). */
+async function sessionsDown(agent: CalicoNode): Promise<string[]> {
+  if (!agent.running) return [];
+  if (agent.birdSocket === undefined) return [`bird on ${agent.node} does not run yet`];
+  const ran = await run(['birdc', '-r', '-s', agent.birdSocket, 'show', 'protocols'], { timeout: 2_000 });
+  if (!ran.ok) return [`bird on ${agent.node} does not answer yet`];
+  const lines = ran.stdout.split('\n').filter((line) => /\sBGP\s/.test(line));
+  return lines
+    .filter((line) => !line.includes('Established'))
+    .map((line) => `BGP session ${line.split(/\s+/)[0]} on ${agent.node} is not Established`);
+}
 
 function calicoAgent(
   config: ClusterConfig,

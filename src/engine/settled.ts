@@ -34,6 +34,7 @@ export async function missing(config: ClusterConfig, client: Client, parts: Part
       if (ready < wanted) lacks.push(`deployment ${deployment.metadata.name}: ${ready} of ${wanted} ready`);
     }
   }
+  if (config.cni === 'calico-bgp') lacks.push(...(await parts.sessionsDown()));
   if (lacks.length === 0) await Promise.all(parts.proxies().map((proxy) => proxy.settled()));
   return lacks;
 }

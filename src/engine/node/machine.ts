@@ -4,12 +4,13 @@
  * What a learner does on a node happens here, and so do CNI plugins, kube-proxy and the network agents:
  * commands run in the node's network namespace with its root as `/` (chroot(2) is enough: a node is trusted).
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, type Ran, type RunOptions } from '../../exec/run.ts';
 import type { LayerStore } from '../images/layers.ts';
-import { bindMount, mountVirtual } from '../linux/mounts.ts';
+import { bindFile, bindMount, mountVirtual } from '../linux/mounts.ts';
 import { NetNamespace } from '../linux/netns.ts';
+import { sourceFile } from '../source.ts';
 import { mountRoot } from '../linux/rootfs.ts';
 
 /** Environment of commands on nodes: as for root at a login, and nothing of the host's. */
@@ -79,6 +80,16 @@ export class Machine {
     this.net.in(() => mountVirtual('sysfs', join(this.root, 'sys')));
     bindMount(join(sandbox, 'dev'), join(this.root, 'dev'));
     this.writeFile('/etc/hostname', `${this.name}\n`);
+  }
+
+  /** Lets `podlab-component` on this node reach the engine. @param socket the control socket */
+  openDoor(socket: string): void {
+    bindFile(socket, this.path('/run/podlab.sock'));
+    this.writeFile(
+      '/usr/local/bin/podlab-component',
+      readFileSync(sourceFile('node/podlab-component.pl'), 'utf8'),
+    );
+    chmodSync(this.path('/usr/local/bin/podlab-component'), 0o755);
   }
 
   /** Where a path of the node lies for the engine. */
