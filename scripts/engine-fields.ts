@@ -18,6 +18,10 @@ interface Field {
   type: string;
   inline: boolean;
   required: boolean;
+  /** Number in protobuf messages, with the numbers of the messages around it for inlined structs. */
+  proto: string;
+  /** Told apart from its zero value. */
+  pointer: boolean;
   marks: string[];
 }
 interface GoType {
@@ -79,7 +83,12 @@ function readPackage(path: string, prefix: string): void {
 function readGo(source: string, prefix: string): void {
   const imports = new Map<string, string>();
   for (const [, alias, path] of source.matchAll(/^(?:import\s+|\s+)(?:(\w+)\s+)?"(k8s\.io\/[^"]+)"/gm)) {
-    const known = IMPORTS[path as string] ?? /^k8s\.io\/api\/(\w+)\/(\w+)$/.exec(path as string)?.slice(1).join('.');
+    const known =
+      IMPORTS[path as string] ??
+      /^k8s\.io\/api\/(\w+)\/(\w+)$/
+        .exec(path as string)
+        ?.slice(1)
+        .join('.');
     if (known) imports.set(alias ?? (path as string).split('/').pop()!, known);
   }
   const resolve = (go: string): string => {
@@ -90,7 +99,11 @@ function readGo(source: string, prefix: string): void {
     if (map) return `{}${resolve(map[2] as string)}`;
     const [left, right] = go.split('.');
     const full =
-      right === undefined ? (SCALARS[go] ? go : `${prefix}.${go}`) : `${imports.get(left as string) ?? left}.${right}`;
+      right === undefined
+        ? SCALARS[go]
+          ? go
+          : `${prefix}.${go}`
+        : `${imports.get(left as string) ?? left}.${right}`;
     return SCALARS[full] ?? full;
   };
   const lines = source.split('\n');
@@ -134,6 +147,8 @@ function readGo(source: string, prefix: string): void {
               name,
               type: resolve(match[2] as string),
               inline,
+              proto: /protobuf:"\w+,(\d+)/.exec(match[3] as string)?.[1] ?? '',
+              pointer: (match[2] as string).startsWith('*'),
               required: !options.includes('omitempty') && !notes.some((n) => n.startsWith('+optional')),
               marks: extra,
             });
@@ -203,12 +218,15 @@ function settled(type: string): string {
   return inner;
 }
 
-function fieldsOf(type: string, seen = new Set<string>()): Field[] {
+function fieldsOf(type: string, seen = new Set<string>(), around = ''): Field[] {
   if (seen.has(type)) return [];
   seen.add(type);
-  return (types.get(type)?.fields ?? []).flatMap((field) =>
-    field.inline && !field.name ? fieldsOf(field.type, seen) : [field],
-  );
+  return (types.get(type)?.fields ?? []).flatMap((field) => {
+    const proto = around && field.proto ? `${around}.${field.proto}` : around || field.proto;
+    if (!field.inline || field.name) return [{ ...field, proto }];
+    // An inlined struct without a number (TypeMeta) does not travel in the message.
+    return fieldsOf(field.type, seen, proto).map((inner) => (proto ? inner : { ...inner, proto: '' }));
+  });
 }
 
 const wanted: string[] = [
@@ -233,7 +251,12 @@ for (let type = wanted.shift(); type !== undefined; type = wanted.shift()) {
     const shown = settled(field.type);
     const bare = shown.replace(/^(\[\]|\{\})+/, '');
     if (bare.includes('.') && !bare.startsWith('enum(')) wanted.push(bare);
-    lines.push(` ${field.name}${field.required ? '!' : ''} ${[shown, ...field.marks].join(' ')}`);
+    const marks = [
+      ...field.marks,
+      ...(field.pointer ? ['*'] : []),
+      ...(field.proto ? [`#${field.proto}`] : []),
+    ];
+    lines.push(` ${field.name}${field.required ? '!' : ''} ${[shown, ...marks].join(' ')}`);
   }
   out.push([`${type}${atomic ? ' atomic' : ''}`, ...lines].join('\n'));
 }

@@ -2,6 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import { isObject, unsound, type JsonObject } from '../json.ts';
+import type { Catalog } from '../resources/catalog.ts';
+import { readProtobuf } from '../schema/protobuf.ts';
 import { badRequest, tooLarge, unsupportedMediaType } from '../status.ts';
 
 /** kube-apiserver's limit of a request body, in bytes. */
@@ -51,7 +53,7 @@ export async function parseBody(bytes: Buffer, type: string): Promise<unknown> {
     check(value);
   } else
     throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml`,
+      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf`,
     );
   return value;
 }
@@ -61,10 +63,17 @@ function check(value: unknown): void {
   if (why) throw badRequest(`the object provided is not accepted: ${why}`);
 }
 
-/** The body as an object; an empty one is undefined. */
-export async function readObject(request: IncomingMessage): Promise<JsonObject | undefined> {
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
+/** The body as an object; an empty one is undefined. The catalog knows the types of protobuf bodies. */
+export async function readObject(
+  request: IncomingMessage,
+  catalog: Catalog,
+): Promise<JsonObject | undefined> {
   const bytes = await readBody(request);
   if (bytes.length === 0) return undefined;
+  if (contentType(request) === PROTOBUF)
+    return readProtobuf(bytes, (apiVersion, kind) => catalog.typeOf(apiVersion, kind));
   const value = await parseBody(bytes, contentType(request));
   if (value === null || value === undefined) return undefined;
   if (!isObject(value)) throw badRequest('the object provided is unrecognized: it is not a JSON object');

@@ -9,7 +9,7 @@ import { mediaTypes } from './negotiate.ts';
 import { VERSION } from './version.ts';
 
 const PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-/** Upstream's own documents name it with a `.`; both are asked for. */
+/** What answers are called: `@` is not allowed in a media type (RFC 6838), and old clients mind. */
 const PROTOBUF_DOT = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 interface Document {
@@ -44,7 +44,7 @@ function make(catalog: Catalog, path: string, protobuf: boolean): Document | und
     const { paths, schemas } = build('v2', catalog, all);
     const document = { swagger: '2.0', info: INFO, paths, definitions: schemas };
     return protobuf
-      ? { body: gnostic(document), type: PROTOBUF }
+      ? { body: gnostic(document), type: PROTOBUF_DOT }
       : { body: JSON.stringify(document), type: 'application/json' };
   }
   if (path === '/openapi/v3') {

@@ -323,7 +323,7 @@ async function create(
   served: Served,
   path: ResourcePath,
 ): Promise<void> {
-  const body = await readObject(exchange.request);
+  const body = await readObject(exchange.request, context.registry.catalog);
   if (!body) throw badRequest('the body of the request is empty');
   const object = decodeBody(exchange, served, body, path);
   const created = context.registry.create(served.resource, object, writeOptions(exchange, served));
@@ -336,7 +336,7 @@ async function update(
   served: Served,
   path: ResourcePath,
 ): Promise<void> {
-  const body = await readObject(exchange.request);
+  const body = await readObject(exchange.request, context.registry.catalog);
   if (!body) throw badRequest('the body of the request is empty');
   const object = decodeBody(exchange, served, body, path);
   const had = context.registry.get(served.resource, path.namespace ?? '', path.name as string);
@@ -345,8 +345,8 @@ async function update(
 }
 
 /** DeleteOptions from the body and, where the body is silent, the query. */
-async function deleteOptions(exchange: Exchange): Promise<DeleteOptions> {
-  const given = (await readObject(exchange.request)) ?? {};
+async function deleteOptions(context: Context, exchange: Exchange): Promise<DeleteOptions> {
+  const given = (await readObject(exchange.request, context.registry.catalog)) ?? {};
   const { value } = decode(
     { ...given },
     'meta.v1.DeleteOptions',
@@ -379,7 +379,7 @@ async function remove(
   served: Served,
   path: ResourcePath,
 ): Promise<void> {
-  const options = await deleteOptions(exchange);
+  const options = await deleteOptions(context, exchange);
   const { resource } = served;
   const name = path.name as string;
   const { object, gone } = context.registry.delete(resource, path.namespace ?? '', name, options);
@@ -419,7 +419,7 @@ async function removeAll(
   served: Served,
   path: ResourcePath,
 ): Promise<void> {
-  const options = await deleteOptions(exchange);
+  const options = await deleteOptions(context, exchange);
   const { registry } = context;
   const { items } = registry.list(served.resource, path.namespace, {
     labelSelector: exchange.query.get('labelSelector') ?? undefined,

@@ -55,7 +55,7 @@ export function specialOf(
 }
 
 async function review(context: Context, exchange: Exchange, served: Served): Promise<void> {
-  const body = (await readObject(exchange.request)) ?? {};
+  const body = (await readObject(exchange.request, context.registry.catalog)) ?? {};
   const { kind } = served.resource;
   const answer = ANSWERS[kind];
   if (!answer) throw badRequest(`no such review: ${kind}`);

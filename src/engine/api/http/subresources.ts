@@ -64,7 +64,7 @@ async function part(context: Context, exchange: Exchange, served: Served, path: 
     case 'PATCH':
       return patchObject(context, exchange, served, path, subresource);
     case 'PUT': {
-      const body = await readObject(exchange.request);
+      const body = await readObject(exchange.request, context.registry.catalog);
       if (!body) throw badRequest('the body of the request is empty');
       const object = decodeBody(exchange, served, body, path);
       const updated = registry.update(resource, object, writeOptions(exchange, served), subresource);
@@ -104,7 +104,7 @@ async function scale(
     const { type, patch } = await readPatch(exchange, true);
     wanted = patched(now, type, patch, undefined);
   } else if (exchange.method === 'PUT') {
-    const body = await readObject(exchange.request);
+    const body = await readObject(exchange.request, context.registry.catalog);
     if (!body) throw badRequest('the body of the request is empty');
     wanted = body;
   } else throw methodNotAllowed(`${resource.plural}/scale`, exchange.method.toLowerCase());
@@ -138,7 +138,7 @@ export async function bindPod(
   namespace: string,
   asked: string | undefined,
 ): Promise<void> {
-  const body = await readObject(exchange.request);
+  const body = await readObject(exchange.request, context.registry.catalog);
   const name = asked ?? (body?.['metadata'] as JsonObject | undefined)?.['name'];
   const node: unknown = body?.['target']?.name;
   if (typeof node !== 'string' || !node)
@@ -182,7 +182,7 @@ async function evict(
   path: ResourcePath,
 ): Promise<void> {
   if (exchange.method !== 'POST') throw methodNotAllowed('pods/eviction', exchange.method.toLowerCase());
-  const body = (await readObject(exchange.request)) ?? {};
+  const body = (await readObject(exchange.request, context.registry.catalog)) ?? {};
   const { registry } = context;
   const pods = registry.catalog.byKey('', 'pods');
   if (!pods) throw notFound('', 'pods', path.name as string);
@@ -252,7 +252,7 @@ async function token(
 ): Promise<void> {
   if (exchange.method !== 'POST')
     throw methodNotAllowed('serviceaccounts/token', exchange.method.toLowerCase());
-  const body = (await readObject(exchange.request)) ?? {};
+  const body = (await readObject(exchange.request, context.registry.catalog)) ?? {};
   const { value } = decode(
     { ...body },
     'authentication.v1.TokenRequest',

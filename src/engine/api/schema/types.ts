@@ -1,6 +1,7 @@
 /**
  * The fields of the built-in types, read from fields.txt (made by scripts/engine-fields.ts) when first asked for.
- * A line is `name type marks`, `!` after the name says required, types are listed with `[]`, mapped with `{}`.
+ * A line is `name type marks`, `!` after the name says required, types are listed with `[]`, mapped with `{}`;
+ * `*` marks pointers of Go, `#` the number in protobuf messages.
  */
 import { readFileSync } from 'node:fs';
 
@@ -38,6 +39,10 @@ export interface FieldSpec {
   readonly listKeys: readonly string[];
   /** Server-side apply: owned as a whole. */
   readonly atomic: boolean;
+  /** Go holds a pointer: its zero value differs from its absence. */
+  readonly pointer: boolean;
+  /** Field numbers in protobuf, from the outermost message inwards; more than one for inlined structs. */
+  readonly proto: readonly number[];
 }
 
 export interface TypeSpec {
@@ -69,6 +74,11 @@ function readField(line: string): FieldSpec {
     list: list as FieldSpec['list'],
     listKeys,
     atomic: marks.includes('atomic'),
+    pointer: marks.includes('*'),
+    proto: (marks.find((mark) => mark.startsWith('#'))?.slice(1) ?? '')
+      .split('.')
+      .filter((number) => number !== '')
+      .map(Number),
   };
 }
 
