@@ -1,11 +1,12 @@
 /** Boots a cluster inside its sandbox: machines, API, controllers, node agents, then the objects of kube-system. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { run } from '../exec/run.ts';
 import { createApi, type Api } from './api/api.ts';
 import { AddressBook } from './calico/ipam.ts';
 import { calicoPlugin } from './calico/plugin.ts';
+import { createControllers, type ServedResource } from './controllers/index.ts';
 import type { Component } from './component.ts';
 import { gr, type Client, type KubeObject } from './client/types.ts';
 import { type ClusterConfig, FILES, portSocket } from './config.ts';
@@ -18,9 +19,13 @@ import { recorder } from './node/events.ts';
 import { Kubelet, machineCapacity } from './node/kubelet.ts';
 import { Machine, NODE_ENV } from './node/machine.ts';
 import { NodesPort } from './node/port.ts';
+import type { Pod } from './node/pod-types.ts';
 import { makeSandbox, type Sandbox } from './node/sandbox.ts';
 import { makeParts, type Parts } from './parts.ts';
 import { missing } from './settled.ts';
+
+/** Where pods reach the API server on the control-plane node. */
+const API_PORT = 6443;
 
 const onError = (error: unknown): void => console.error('defect:', error);
 
@@ -45,6 +50,11 @@ export async function boot(folder: string, port: number): Promise<Booted> {
   });
   const { client } = api;
   const parts = makeParts(config, client);
+  const controllers = createControllers({
+    client,
+    resources: () => served(api),
+    caCertificate: api.authority.certificate,
+  });
   const services = client.informer(gr('services'));
   const capacity = machineCapacity(sandbox.folder);
   for (const one of machines) {
@@ -66,18 +76,27 @@ export async function boot(folder: string, port: number): Promise<Booted> {
         clusterDns: dnsAddress(config.serviceSubnet),
         clusterDomain: 'cluster.local',
         capacity,
-        token: async () => '',
+        token: (pod, _audience, seconds) => token(api, pod, seconds),
         onError,
       }),
     );
   }
-  await serveControl(join(folder, FILES.control), control(config, client, machines, kubelets, parts));
+  await serveControl(
+    join(folder, FILES.control),
+    control(config, client, machines, kubelets, parts, controllers),
+  );
   for (const one of machines) one.openDoor(join(folder, FILES.control));
   await joinSegment(machines);
   await openPorts(folder, config, machines);
+  for (const controller of controllers) await controller.start();
   await Promise.all([...kubelets.values()].map((kubelet) => kubelet.start()));
+  await Promise.all([
+    api.server.listen({ path: join(folder, FILES.api) }),
+    api.server.listen({ fd: machines[0]!.net.tcpListener(machines[0]!.address, API_PORT) }),
+  ]);
+  const server = `https://127.0.0.1:${port}`;
+  writeFileSync(config.kubeconfig, api.kubeconfig(config.name, server), { mode: 0o600 });
   await furnish(config, api);
-  void port;
   return { api, kubelets, parts };
 }
 
@@ -119,6 +138,26 @@ async function openPorts(folder: string, config: ClusterConfig, machines: readon
   }
 }
 
+/** Every resource that the API serves, custom ones too. */
+function served(api: Api): ServedResource[] {
+  return [...api.registry.catalog.all()].map(({ group, plural, kind, scope }) => ({
+    group,
+    resource: plural,
+    kind,
+    namespaced: scope === 'Namespaced',
+  }));
+}
+
+/** A projected token: bound to its pod, for an hour unless the volume says otherwise. */
+async function token(api: Api, pod: Pod, seconds = 3607): Promise<string> {
+  const { name, namespace = 'default', uid = '' } = pod.metadata;
+  const account = pod.spec?.serviceAccountName ?? 'default';
+  const object = await api.client.get(gr('serviceaccounts'), account, namespace);
+  if (object === undefined) throw new Error(`serviceaccount "${account}" not found`);
+  const of = { namespace, name: account, uid: object.metadata.uid ?? '', pod: { name, uid } };
+  return api.issueToken(of, seconds);
+}
+
 /** The objects that kubeadm and the network's manifest would bring. */
 async function furnish(config: ClusterConfig, api: Api): Promise<void> {
   const create = (object: KubeObject) => {
@@ -138,8 +177,9 @@ function control(
   machines: readonly Machine[],
   kubelets: ReadonlyMap<string, Kubelet>,
   parts: Parts,
+  controllers: readonly Component[],
 ): Parameters<typeof serveControl>[1] {
-  const all = () => [...kubelets.values(), ...parts.components];
+  const all = () => [...kubelets.values(), ...parts.components, ...controllers];
   return {
     run: async ({ node, argv = [], input, timeout = 30_000 }, signal) => {
       const one = machines.find((candidate) => candidate.name === node);

@@ -17,8 +17,9 @@ import { upgradePod } from './streams/upgrade.ts';
 import { serveSubresource } from './subresources.ts';
 import { VERSION } from './version.ts';
 
-/** Where to listen: a path of a unix socket, or an address and port (0: any that is free). */
-export type Listen = { readonly path: string } | { readonly host: string; readonly port: number };
+/** Where to listen: a path of a unix socket, a socket that listens, or an address and port (0: any that is free). */
+export type Listen =
+  { readonly path: string } | { readonly fd: number } | { readonly host: string; readonly port: number };
 
 export class ApiServer {
   readonly #context: Context;
@@ -70,7 +71,8 @@ export class ApiServer {
       if ('path' in where) {
         rmSync(where.path, { force: true });
         server.listen(where.path, listening);
-      } else server.listen(where.port, where.host, listening);
+      } else if ('fd' in where) server.listen({ fd: where.fd }, listening);
+      else server.listen(where.port, where.host, listening);
     });
   }
 

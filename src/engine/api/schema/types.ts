@@ -4,6 +4,7 @@
  * `*` marks pointers of Go, `#` the number in protobuf messages.
  */
 import { readFileSync } from 'node:fs';
+import { sourceFile } from '../../source.ts';
 
 export type Scalar =
   | 'string'
@@ -89,7 +90,7 @@ const read = new Map<string, TypeSpec>();
 function lines(): Map<string, string> {
   if (!unread) {
     unread = new Map();
-    const text = readFileSync(new URL('./fields.txt', import.meta.url), 'utf8');
+    const text = readFileSync(sourceFile('api/schema/fields.txt'), 'utf8');
     for (const block of text.split(/\n(?! )/)) {
       const head = block.split('\n', 1)[0]?.split(' ')[0];
       if (head) unread.set(head, block);
