@@ -13,6 +13,13 @@ export interface Served {
   readonly other: OtherVersion | undefined;
 }
 
+const NO_RESOURCES: Readonly<Record<string, string>> = {
+  DeleteOptions: 'meta.v1.DeleteOptions',
+  Eviction: 'policy.v1.Eviction',
+  Scale: 'autoscaling.v1.Scale',
+  TokenRequest: 'authentication.v1.TokenRequest',
+};
+
 export class Catalog {
   readonly #byKey = new Map<string, Resource>();
   readonly #served = new Map<string, Served>();
@@ -72,6 +79,12 @@ export class Catalog {
       )
         return served;
     return undefined;
+  }
+
+  /** The type of a kind in the table of fields, also of those that are no resources: Scale, DeleteOptions ... */
+  typeOf(apiVersion: string, kind: string): string | undefined {
+    if (Object.hasOwn(NO_RESOURCES, kind)) return NO_RESOURCES[kind];
+    return this.byKind(apiVersion, kind)?.type;
   }
 
   all(): Iterable<Resource> {

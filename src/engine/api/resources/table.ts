@@ -16,8 +16,8 @@ interface Row {
   singular?: string;
 }
 
-/** `core` + `v1`, as the table of fields names the package of a type. */
-const packageOf = (group: string): string => (group === '' ? 'core' : group);
+/** `core`, `apps`, `networking`: how the table of fields names the package of a type. */
+const packageOf = (group: string): string => group.split('.')[0] || 'core';
 
 function row(group: string, version: string, kind: string, plural: string, extra: Row = {}): Resource {
   return {
