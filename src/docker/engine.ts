@@ -22,10 +22,12 @@ import { alive, withLock, type ProcessName } from '../exec/lock.ts';
 import { must, run, which } from '../exec/run.ts';
 import { PodlabError } from '../model/errors.ts';
 import { text } from '../model/text.ts';
-import { endLeftovers } from './leftovers.ts';
+import { endLeftovers, removeCgroups } from './leftovers.ts';
 
 /** The longest path of a unix socket, without its final NUL (unix(7)). */
 const LONGEST_SOCKET = 107;
+/** Our containers' cgroups stand under this name, so that it can be removed when the last is gone. */
+const CGROUP = 'podlab';
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 const LOOK_EVERY_MS = 100;
@@ -130,6 +132,7 @@ async function start(at: Places, { runtime, signal }: StartOptions): Promise<Eng
     ...['--oom-score-adjust', '0'],
     // Beside somebody's system containerd ours keeps to itself.
     ...['--containerd-namespace', 'podlab', '--containerd-plugins-namespace', 'podlab-plugins'],
+    ...['--exec-opt', 'native.cgroupdriver=cgroupfs', '--cgroup-parent', `/${CGROUP}`],
     ...['--config-file', emptyConfig(at)],
   ];
   const pid = startDaemon(argv, at.log);
@@ -206,6 +209,7 @@ export async function stopEngine(): Promise<boolean> {
     if (alive(engine.process)) process.kill(engine.process.pid, 'SIGKILL');
   }
   await endLeftovers(at.execRoot, at.dataRoot);
+  removeCgroups(CGROUP);
   for (const path of [at.record, at.socket, at.log]) rmSync(path, { force: true });
   rmSync(at.execRoot, { recursive: true, force: true });
   return true;

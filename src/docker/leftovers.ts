@@ -2,7 +2,7 @@
  * What an engine of ours can leave behind when it was killed: containerd, shims, containers, mounts.
  * Ours are known by our own folders in their command lines and mount points; nothing else is touched.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startTime } from '../exec/daemon.ts';
@@ -10,7 +10,8 @@ import { run } from '../exec/run.ts';
 
 const END_MS = 20_000;
 const LOOK_EVERY_MS = 50;
-const FREEZER = '/sys/fs/cgroup/freezer';
+const CGROUPS = '/sys/fs/cgroup';
+const FREEZER = join(CGROUPS, 'freezer');
 
 /** Ends every process of an engine whose folders these are, and undoes its mounts. */
 export async function endLeftovers(execRoot: string, dataRoot: string): Promise<void> {
@@ -49,6 +50,22 @@ export function thaw(container: string): void {
     }
   };
   if (existsSync(FREEZER)) walk(FREEZER, false);
+}
+
+/** Removes the cgroups of that name that hold no process any more, in every hierarchy (v1) or in the one (v2). */
+export function removeCgroups(name: string): void {
+  const remove = (folder: string) => {
+    try {
+      for (const entry of readdirSync(folder, { withFileTypes: true }))
+        if (entry.isDirectory()) remove(join(folder, entry.name));
+      rmdirSync(folder); // Refused while a process is in it.
+    } catch {
+      // Not there, or in use by another engine of ours.
+    }
+  };
+  const hierarchies = readdirSync(CGROUPS, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const folder of [CGROUPS, ...hierarchies.map((entry) => join(CGROUPS, entry.name))])
+    remove(join(folder, name));
 }
 
 function write(file: string, value: string): void {

@@ -1,5 +1,5 @@
 /** A lock between processes of ours: a file that names its holder, so that a dead holder's lock is free. */
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startTime } from './daemon.ts';
@@ -31,7 +31,7 @@ export async function withLock<T>(file: string, work: () => Promise<T>, signal?:
     for (;;) {
       signal?.throwIfAborted();
       if (takes(own, file)) break;
-      if (!alive(holderOf(file))) rmSync(file, { force: true });
+      if (!alive(holderOf(file))) freeDead(file, `${own}.dead`);
       else await delay(LOOK_EVERY_MS);
     }
   } finally {
@@ -52,6 +52,17 @@ function takes(own: string, file: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
+  }
+}
+
+/** Moves a dead holder's lock away: rename(2) lets one of several do so. One that was new by then is put back. */
+function freeDead(file: string, aside: string): void {
+  try {
+    renameSync(file, aside);
+    if (alive(holderOf(aside))) takes(aside, file);
+    rmSync(aside, { force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 

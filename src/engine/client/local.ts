@@ -3,6 +3,7 @@ import type { Registry, WriteOptions } from '../api/registry.ts';
 import { mergePatch } from '../api/patch/merge.ts';
 import { apiVersionOf, keyOf, type Resource } from '../api/resources/resource.ts';
 import { noSuchPath } from '../api/status.ts';
+import { seenBy } from '../api/view.ts';
 import {
   ApiError,
   type Change,
@@ -134,14 +135,8 @@ class StoreInformer<T extends KubeObject> implements Informer<T> {
 
   onChange(listener: (change: Change<T>) => void): () => void {
     const stop = this.#registry.store.watch(keyOf(this.#resource), (change) => {
-      const was = this.#takes(change.before);
-      const is = change.type !== 'DELETED' && this.#takes(change.object);
-      if (!was && !is) return;
-      listener({
-        type: is ? (was ? 'MODIFIED' : 'ADDED') : 'DELETED',
-        object: change.object as T,
-        before: was ? (change.before as T) : undefined,
-      });
+      const seen = seenBy(change, (object) => this.#takes(object));
+      if (seen) listener(seen as Change<T>);
     });
     this.#stops.add(stop);
     for (const object of this.list()) listener({ type: 'ADDED', object, before: undefined });

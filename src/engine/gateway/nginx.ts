@@ -54,6 +54,7 @@ http {
   }
   server { listen unix:${files.runFolder}/500.sock; return 500; }
   server { listen unix:${files.runFolder}/503.sock; return 503; }
+  map "$scheme:$server_port" $listener_port { http:80 ''; https:443 ''; default :$server_port; }
   upstream answer_500 { server unix:${files.runFolder}/500.sock; }
   upstream answer_503 { server unix:${files.runFolder}/503.sock; }
 ${maps.text()}
@@ -142,6 +143,7 @@ function precedence(a: Entry, b: Entry): number {
   return age(a) === age(b) ? a.order - b.order : age(a) < age(b) ? -1 : 1;
 }
 
+/** `$asked` keeps the path, because a map with a regular expression takes the captures of a rewrite for its own. */
 function serverBlock(server: Server, world: World, maps: Maps): string {
   const entries = server.attachments
     .flatMap(({ route }) =>
@@ -172,7 +174,7 @@ ${actionOf(match, route, rule, index + 1, world, maps)
   return `  server {
     server_name ${server.hostname === '' ? '_' : quoted(server.hostname)};
     listen ${server.port}${fallback}${ssl};
-${server.tls ? `    ssl_certificate ${server.tls.cert};\n    ssl_certificate_key ${server.tls.key};\n` : ''}    location / { rewrite ^(.*)$ /.r/${entries.length > 0 ? choice : '0'}$1 last; }
+${server.tls ? `    ssl_certificate ${server.tls.cert};\n    ssl_certificate_key ${server.tls.key};\n` : ''}    location / { set $asked $uri; rewrite ^ /.r/${entries.length > 0 ? choice : '0'}$asked last; }
     location ^~ /.r/0/ { internal; return 404; }
 ${locations.join('\n')}
   }`;
@@ -210,21 +212,22 @@ function entryVariable(match: Match, maps: Maps): string {
 /** What is done with a request of an entry. */
 function actionOf(match: Match, route: Route, rule: Rule, index: number, world: World, maps: Maps): string[] {
   const filters = rule.filters ?? [];
-  const lines = [`rewrite ^/\\.r/${index}(/.*)$ $1 break;`];
+  const lines = [`rewrite ^/\\.r/${index}(/.*)$ $1;`];
   for (const filter of filters)
     if (filter.responseHeaderModifier) lines.push(...responseHeaders(filter.responseHeaderModifier));
   const redirect = filters.find((one) => one.requestRedirect)?.requestRedirect;
   if (redirect) return [...lines.slice(1), redirection(redirect, match, index)];
   const rewrite = filters.find((one) => one.urlRewrite)?.urlRewrite;
   if (rewrite?.path) lines.push(...rewritten(rewrite.path, match));
+  for (const filter of filters)
+    if (filter.requestHeaderModifier) lines.push(...requestHeaders(filter.requestHeaderModifier));
+  lines.push('break;'); // From here on nothing rewrites.
   lines.push(`proxy_set_header Host ${rewrite?.hostname ? quoted(rewrite.hostname) : '$http_host'};`);
   lines.push(
     'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
     'proxy_set_header X-Forwarded-Proto $scheme;',
     'proxy_set_header Connection "";',
   );
-  for (const filter of filters)
-    if (filter.requestHeaderModifier) lines.push(...requestHeaders(filter.requestHeaderModifier));
   lines.push(`proxy_pass http://${backends(rule.backendRefs ?? [], route, world, maps)};`);
   return lines;
 }
@@ -235,7 +238,7 @@ function requestHeaders(change: HeaderChange): string[] {
     ...(change.set ?? []).filter(safe).map((one) => `proxy_set_header ${one.name} ${quoted(one.value)};`),
     ...(change.add ?? []).filter(safe).map((one) => {
       const old = headerVariable(one.name);
-      return `set $added "${one.value.replace(/[\\"$\r\n]/g, '')}"; if (${old}) { set $added "${old},${one.value.replace(/[\\"$\r\n]/g, '')}"; } proxy_set_header ${one.name} $added;`;
+      return `set $added "${one.value.replace(/[\\"$\r\n]/g, '')}"; if (${old} != "") { set $added "${old},${one.value.replace(/[\\"$\r\n]/g, '')}"; } proxy_set_header ${one.name} $added;`;
     }),
     ...(change.remove ?? [])
       .filter((name) => SAFE_NAME.test(name))
@@ -260,33 +263,35 @@ function responseHeaders(change: HeaderChange): string[] {
 }
 
 function redirection(redirect: NonNullable<Filter['requestRedirect']>, match: Match, index: number): string {
-  const scheme = redirect.scheme ?? '$scheme';
-  const host = redirect.hostname ?? '$host';
+  const { scheme = '$scheme', hostname = '$host', statusCode = 302, path } = redirect;
   const usual = redirect.scheme === 'https' ? 443 : redirect.scheme === 'http' ? 80 : undefined;
-  const port = redirect.port ?? usual;
-  const shown =
-    port === undefined
-      ? ':$server_port'
-      : (scheme === 'http' && port === 80) || (scheme === 'https' && port === 443)
-        ? ''
-        : `:${port}`;
-  const code = redirect.statusCode ?? 302;
-  if (redirect.path?.type === 'ReplaceFullPath')
-    return `return ${code} ${quoted(`${scheme}://`).slice(0, -1)}${host}${shown}${quoted(redirect.path.replaceFullPath ?? '/').slice(1)};`;
-  if (redirect.path?.type === 'ReplacePrefixMatch') {
-    const prefix = literal((match.path?.value ?? '/').replace(/\/+$/, ''));
-    const target = (redirect.path.replacePrefixMatch ?? '/').replace(/\/+$/, '').replace(/[$"\\\r\n]/g, '');
-    return `if ($uri ~ "^/\\.r/${index}${prefix}/?(.*)$") { return ${code} "${scheme}://${host}${shown}${target}/$1"; }`;
+  const port = redirect.port === usual ? '' : redirect.port === undefined ? '' : `:${redirect.port}`;
+  const shown = redirect.port === undefined && usual === undefined ? '$listener_port' : port;
+  const to = `${scheme}://${hostname}${shown}`;
+  if (path?.type === 'ReplaceFullPath')
+    return `return ${statusCode} "${to}${plain(path.replaceFullPath ?? '/')}";`;
+  if (path?.type === 'ReplacePrefixMatch') {
+    const [pattern, target] = prefixChange(path, match);
+    return `if ($uri ~ "^/\\.r/${index}${pattern}") { return ${statusCode} "${to}${target}"; }`;
   }
-  return `if ($uri ~ "^/\\.r/${index}(/.*)$") { return ${code} "${scheme}://${host}${shown}$1$is_args$args"; }`;
+  return `if ($uri ~ "^/\\.r/${index}(/.*)$") { return ${statusCode} "${to}$1$is_args$args"; }`;
 }
 
 function rewritten(path: PathChange, match: Match): string[] {
-  if (path.type === 'ReplaceFullPath') return [`rewrite ^ ${quoted(path.replaceFullPath ?? '/')} break;`];
-  const prefix = literal((match.path?.value ?? '/').replace(/\/+$/, ''));
-  const target = (path.replacePrefixMatch ?? '/').replace(/\/+$/, '').replace(/[$"\\\r\n]/g, '');
-  return [`rewrite "^${prefix}/?(.*)$" "${target}/$1" break;`];
+  if (path.type === 'ReplaceFullPath') return [`rewrite ^ "${plain(path.replaceFullPath ?? '/')}";`];
+  const [pattern, target] = prefixChange(path, match);
+  return [`rewrite "^${pattern}" "${target}";`];
 }
+
+/** What matches the prefix and the rest, and what is put in its place (HTTPPathModifier: ReplacePrefixMatch). */
+function prefixChange(path: PathChange, match: Match): [string, string] {
+  const prefix = literal((match.path?.value ?? '/').replace(/\/+$/, ''));
+  const target = plain((path.replacePrefixMatch ?? '/').replace(/\/+$/, ''));
+  return target === '' ? [`${prefix}/?(.*)$`, '/$1'] : [`${prefix}(/.*)?$`, `${target}$1`];
+}
+
+/** A path without what means something to nginx inside quotes. */
+const plain = (path: string): string => path.replace(/[$"\\\r\n]/g, '');
 
 /** The upstream, or a variable that names one by weight. A backend that cannot be used answers 500 for its share. */
 function backends(refs: readonly BackendRef[], route: Route, world: World, maps: Maps): string {

@@ -54,9 +54,9 @@ export class FieldSet {
   }
 
   has(path: readonly string[]): boolean {
-    let at: FieldSet | undefined = this;
-    for (const element of path) at = at?.children.get(element);
-    return at?.self ?? false;
+    const [first, ...rest] = path;
+    if (first === undefined) return this.self;
+    return this.children.get(first)?.has(rest) ?? false;
   }
 
   equals(other: FieldSet): boolean {

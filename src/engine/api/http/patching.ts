@@ -12,14 +12,8 @@ import { badRequest, conflict, MODIFIED, notFound, unsupportedMediaType } from '
 import { contentType, parseBody, readBody } from './body.ts';
 import type { Context } from './context.ts';
 import { flag, managerOf, type Exchange, type ResourcePath } from './request.ts';
-import {
-  cannotBeHandled,
-  decodeBody,
-  fieldValidation,
-  reportUnknown,
-  sendStored,
-  writeOptions,
-} from './resources.ts';
+import { cannotBeHandled, decodeBody, fieldValidation, reportUnknown, writeOptions } from './decoding.ts';
+import { sendStored } from './resources.ts';
 import { toServed, toStored } from './shape.ts';
 import { hasStatus, managerFor, ownershipOf } from './tracking.ts';
 

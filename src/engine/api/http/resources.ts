@@ -1,21 +1,19 @@
 /** The verbs on resources: get, list, watch, create, update, patch, delete, deletecollection. */
 import type { KubeObject } from '../../client/types.ts';
-import { isObject, type JsonObject } from '../json.ts';
-import type { DeleteOptions, WriteOptions } from '../registry.ts';
+import { isObject } from '../json.ts';
 import type { Served } from '../resources/catalog.ts';
-import { apiVersionOf } from '../resources/resource.ts';
-import { decode } from '../schema/decode.ts';
 import { ApiError } from '../../client/types.ts';
 import { badRequest, expired, methodNotAllowed, notAcceptable } from '../status.ts';
-import { send, sendObject, textOf } from './answer.ts';
+import { send, textOf } from './answer.ts';
 import { readObject } from './body.ts';
 import type { Context } from './context.ts';
 import { formOf } from './negotiate.ts';
+import { decodeBody, writeOptions } from './decoding.ts';
+import { remove, removeAll } from './deleting.ts';
 import { patchObject } from './patching.ts';
-import { dryRunOf, managerOf, numberOf, type Exchange, type ResourcePath } from './request.ts';
+import { numberOf, type Exchange, type ResourcePath } from './request.ts';
 import { specialOf } from './reviews.ts';
-import { listText, objectText, toServed, toStored, type Shape } from './shape.ts';
-import { trackerOf } from './tracking.ts';
+import { listText, objectText, toServed, type Shape } from './shape.ts';
 import { serveWatch } from './watch.ts';
 
 export async function serveResource(
@@ -230,93 +228,6 @@ function checkVersionMatch(exchange: Exchange, watching: boolean): void {
     );
 }
 
-/** Reads a body as an object of the served version, checked against its fields; in stored form. */
-export function decodeBody(
-  exchange: Exchange,
-  served: Served,
-  body: JsonObject,
-  path: ResourcePath,
-): KubeObject {
-  const { resource } = served;
-  const expected = apiVersionOf(served.group, served.version);
-  const object = { ...body };
-  const apiVersion = object['apiVersion'] || expected;
-  const kind = object['kind'] || resource.kind;
-  if (kind !== resource.kind)
-    throw badRequest(
-      `${String(kind)} in version ${JSON.stringify(String(apiVersion).split('/').pop())} cannot be handled as a ${resource.kind}: the kind in the data (${String(kind)}) does not match the expected kind (${resource.kind})`,
-    );
-  if (apiVersion !== expected)
-    throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
-    );
-  object['apiVersion'] = apiVersion;
-  object['kind'] = kind;
-  const decoded = served.type ? checkFields(exchange, served, object, served.type) : (object as KubeObject);
-  if (!isObject(decoded.metadata)) decoded.metadata = {} as KubeObject['metadata'];
-  const stored = toStored(served, decoded);
-  const { metadata } = stored;
-  if (path.name !== undefined) {
-    if (metadata.name && metadata.name !== path.name)
-      throw badRequest(
-        `the name of the object (${metadata.name}) does not match the name on the URL (${path.name})`,
-      );
-    metadata.name = path.name;
-  }
-  if (resource.scope === 'Namespaced') {
-    if (path.namespace === undefined) throw badRequest('an empty namespace may not be set during creation');
-    if (metadata.namespace && metadata.namespace !== path.namespace)
-      throw badRequest(
-        `the namespace of the provided object does not match the namespace sent on the request`,
-      );
-    metadata.namespace = path.namespace;
-  }
-  return stored;
-}
-
-/** ?fieldValidation: what becomes of fields that the type does not have. Upstream's default is Warn. */
-export function fieldValidation(exchange: Exchange): 'Strict' | 'Warn' | 'Ignore' {
-  const asked = exchange.query.get('fieldValidation') || 'Warn';
-  if (asked !== 'Strict' && asked !== 'Warn' && asked !== 'Ignore')
-    throw badRequest(
-      `fieldValidation: Unsupported value: ${JSON.stringify(asked)}: supported values: "", "Ignore", "Strict", "Warn"`,
-    );
-  return asked;
-}
-
-/** What 400s about an undecodable body begin with. */
-export const cannotBeHandled = (served: Served): string =>
-  `${served.resource.kind} in version ${JSON.stringify(served.version)} cannot be handled as a ${served.resource.kind}`;
-
-function checkFields(exchange: Exchange, served: Served, object: JsonObject, type: string): KubeObject {
-  const mode = fieldValidation(exchange);
-  const { value, unknown } = decode(object, type, cannotBeHandled(served));
-  reportUnknown(exchange, served, unknown, mode);
-  return value as KubeObject;
-}
-
-export function reportUnknown(
-  exchange: Exchange,
-  served: Served,
-  unknown: readonly string[],
-  mode: 'Strict' | 'Warn' | 'Ignore',
-): void {
-  if (unknown.length === 0 || mode === 'Ignore') return;
-  const texts = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
-  if (mode === 'Strict')
-    throw badRequest(`${cannotBeHandled(served)}: strict decoding error: ${texts.join(', ')}`);
-  exchange.warnings.push(...texts);
-}
-
-/** Options of writes from the query. */
-export function writeOptions(exchange: Exchange, served: Served): WriteOptions {
-  return {
-    dryRun: dryRunOf(exchange.query),
-    warnings: exchange.warnings,
-    track: trackerOf(served, managerOf(exchange)),
-  };
-}
-
 async function create(
   context: Context,
   exchange: Exchange,
@@ -342,97 +253,4 @@ async function update(
   const had = context.registry.get(served.resource, path.namespace ?? '', path.name as string);
   const updated = context.registry.update(served.resource, object, writeOptions(exchange, served));
   return sendStored(exchange, served, updated, had ? 200 : 201);
-}
-
-/** DeleteOptions from the body and, where the body is silent, the query. */
-async function deleteOptions(context: Context, exchange: Exchange): Promise<DeleteOptions> {
-  const given = (await readObject(exchange.request, context.registry.catalog)) ?? {};
-  const { value } = decode(
-    { ...given },
-    'meta.v1.DeleteOptions',
-    'DeleteOptions in version "v1" cannot be handled as a DeleteOptions',
-  );
-  const grace: unknown = value['gracePeriodSeconds'] ?? numberOf(exchange.query, 'gracePeriodSeconds');
-  const orphan: unknown = value['orphanDependents'];
-  const propagation: unknown =
-    value['propagationPolicy'] ??
-    exchange.query.get('propagationPolicy') ??
-    (orphan === true ? 'Orphan' : orphan === false ? 'Background' : undefined);
-  if (propagation && !['Background', 'Foreground', 'Orphan'].includes(String(propagation)))
-    throw badRequest(
-      `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(propagation)}: supported values: "Background", "Foreground", "Orphan"`,
-    );
-  const dryRun =
-    dryRunOf(exchange.query) || (Array.isArray(value['dryRun']) && value['dryRun'].includes('All'));
-  return {
-    graceSeconds: typeof grace === 'number' ? grace : undefined,
-    uid: value['preconditions']?.uid,
-    resourceVersion: value['preconditions']?.resourceVersion,
-    propagation: (propagation || undefined) as DeleteOptions['propagation'],
-    dryRun,
-  };
-}
-
-async function remove(
-  context: Context,
-  exchange: Exchange,
-  served: Served,
-  path: ResourcePath,
-): Promise<void> {
-  const options = await deleteOptions(context, exchange);
-  const { resource } = served;
-  const name = path.name as string;
-  const { object, gone } = context.registry.delete(resource, path.namespace ?? '', name, options);
-  if (!gone) return sendStored(exchange, served, object);
-  // Pods and namespaces come back themselves, everything else as a Status (pkg/registry: ReturnDeletedObject).
-  if (
-    resource.group === '' &&
-    [
-      'pods',
-      'namespaces',
-      'services',
-      'persistentvolumeclaims',
-      'persistentvolumes',
-      'serviceaccounts',
-      'resourcequotas',
-      'podtemplates',
-    ].includes(resource.plural)
-  )
-    return sendStored(exchange, served, object);
-  sendObject(exchange, 200, {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Success',
-    details: {
-      name,
-      ...(resource.group ? { group: resource.group } : {}),
-      kind: resource.plural,
-      uid: object.metadata.uid,
-    },
-  });
-}
-
-async function removeAll(
-  context: Context,
-  exchange: Exchange,
-  served: Served,
-  path: ResourcePath,
-): Promise<void> {
-  const options = await deleteOptions(context, exchange);
-  const { registry } = context;
-  const { items } = registry.list(served.resource, path.namespace, {
-    labelSelector: exchange.query.get('labelSelector') ?? undefined,
-    fieldSelector: exchange.query.get('fieldSelector') ?? undefined,
-  });
-  const deleted: KubeObject[] = [];
-  for (const item of items)
-    try {
-      const { name, namespace = '' } = item.metadata;
-      deleted.push(registry.delete(served.resource, namespace, name, options).object);
-    } catch (error) {
-      if (!(error instanceof ApiError && error.status.code === 404)) throw error;
-    }
-  const metadata = { resourceVersion: String(registry.store.version) };
-  send(exchange, 200, listText(served, deleted, metadata, shapeOf(exchange)));
 }

@@ -212,7 +212,7 @@ export class SpdyConnection extends EventEmitter<Events> {
   data(id: number, data: Buffer, fin: boolean, done: (error?: Error | null) => void): void {
     if (this.#closed || this.#wire.destroyed) return done();
     let at = 0;
-    let more = true;
+    let more: boolean;
     do {
       const piece = data.subarray(at, at + MOST_DATA);
       at += piece.length;
