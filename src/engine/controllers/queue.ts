@@ -57,8 +57,10 @@ export class WorkQueue {
   }
 
   private async drain(): Promise<void> {
-    for (const key of this.waiting) {
-      this.waiting.delete(key);
+    // What is added meanwhile waits for the next turn of the event loop, or others would never get one.
+    const batch = [...this.waiting];
+    for (const key of batch) {
+      if (!this.waiting.delete(key)) continue;
       try {
         await this.work(key);
         this.failures.delete(key);
@@ -72,5 +74,7 @@ export class WorkQueue {
       }
     }
     this.scheduled = false;
+    const [more] = this.waiting;
+    if (more !== undefined) this.add(more);
   }
 }
