@@ -48,13 +48,13 @@ export function controller(
     start() {
       if (running) return Promise.resolve();
       const stops: (() => void)[] = [];
-      let reconcile: ((key: string) => Promise<void>) | undefined;
+      // Nothing is worked off before the next turn of the event loop, when `reconcile` is there.
       const queue = new WorkQueue(
-        async (key) => reconcile?.(key),
+        (key) => reconcile(key),
         (key, error) => log(`${name}: ${key}: ${error instanceof Error ? error.message : String(error)}`),
       );
       running = { queue, stops };
-      reconcile = setUp({
+      const reconcile = setUp({
         client,
         queue,
         events: createRecorder(client, source),

@@ -111,11 +111,9 @@ async function sync(work: Work, job: Job, pods: readonly Pod[]): Promise<void> {
     };
 
   if (deadline !== undefined && !end) work.queue.addAfter(keyOf(job), deadline - Date.now());
-  let running = active.length;
-  if (end || suspend) {
-    for (const pod of active) await remove(work, job, pod);
-    running = 0;
-  } else running = await adjust(work, job, active, succeeded, failed);
+  let running = 0;
+  if (end || suspend) for (const pod of active) await remove(work, job, pod);
+  else running = await adjust(work, job, active, succeeded, failed);
 
   const conditions = conditionsAfter(job, end);
   const status: NonNullable<Job['status']> = {

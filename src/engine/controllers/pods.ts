@@ -13,7 +13,6 @@ export type Pod = KubeObject<
     hostNetwork?: boolean;
     containers: PodContainer[];
     initContainers?: PodContainer[];
-    // eslint-disable-next-line @typescript-eslint/no-explicit-any
     [field: string]: any;
   },
   {
@@ -32,7 +31,6 @@ export interface PodContainer {
   ports?: { name?: string; containerPort: number; hostPort?: number; hostIP?: string; protocol?: string }[];
   restartPolicy?: string;
   resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   [field: string]: any;
 }
 
