@@ -10,6 +10,8 @@ export interface Sum {
   readonly failed: number;
   readonly skipped: number;
   readonly reasons: readonly string[];
+  /** Titles of tests that failed at first, in files that were run again. */
+  readonly again?: readonly string[];
 }
 
 /** The parts of vitest's JSON report that are read (its format is Jest's). */
@@ -28,6 +30,7 @@ export const add = (a: Sum, b: Sum): Sum => ({
   failed: a.failed + b.failed,
   skipped: a.skipped + b.skipped,
   reasons: [...a.reasons, ...b.reasons],
+  again: [...(a.again ?? []), ...(b.again ?? [])],
 });
 
 export const NOTHING: Sum = { passed: 0, failed: 0, skipped: 0, reasons: [] };
@@ -52,6 +55,8 @@ export function count(report: Report | undefined, ended: boolean): Sum {
 }
 
 export interface SuiteOptions {
+  /** Run files that failed once more, alone, and say so: on a machine that others use, one bad minute is no defect. */
+  readonly again?: boolean;
   /** Only tests whose name holds these words. */
   readonly only?: string;
   /** Milliseconds; then the suite is ended and has failed. */
@@ -74,25 +79,57 @@ const runTool = (root: string, argv: readonly string[], { limit, signal }: Suite
   });
 };
 
-/** Runs the tests of one folder of test/. */
-async function runTests(root: string, suite: string, options: SuiteOptions): Promise<Sum & { ran: Ran }> {
+/** Runs the tests of one folder of test/, or some of its files. */
+async function runOnce(
+  root: string,
+  suite: string,
+  files: readonly string[],
+  options: SuiteOptions,
+): Promise<{ report: Report | undefined; ran: Ran }> {
   const folder = await mkdtemp(join(tmpdir(), 'podlab-test-'));
   const file = join(folder, 'report.json');
   const only = options.only === undefined ? [] : ['-t', options.only];
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   try {
-    const ran = await runTool(root, [vitest, 'run', '--project', suite, ...only, ...reporters], options);
+    const ran = await runTool(
+      root,
+      [vitest, 'run', '--project', suite, ...only, ...reporters, ...files],
+      options,
+    );
     const report = await readFile(file, 'utf8').then(
       (words) => JSON.parse(words) as Report,
       () => undefined,
     );
-    const sum = count(report, ran.ok);
-    // Tests that were not meant are no skipped tests.
-    return { ...(options.only === undefined ? sum : { ...sum, skipped: 0, reasons: [] }), ran };
+    return { report, ran };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const failedIn = (file: Report['testResults'][number]): string[] => {
+  const tests = file.assertionResults.filter((one) => one.status === 'failed').map((one) => one.fullName);
+  return tests.length > 0 || file.status !== 'failed' ? tests : [file.name];
+};
+
+/** Runs a suite; its files that failed once more when asked to. Their second end counts, and the first is told. */
+async function runTests(root: string, suite: string, options: SuiteOptions): Promise<Sum & { ran: Ran }> {
+  const end = performance.now() + (options.limit ?? Infinity);
+  const first = await runOnce(root, suite, [], options);
+  const files = first.report?.testResults ?? [];
+  const failed = files.filter((file) => failedIn(file).length > 0);
+  let sum = count(first.report, first.ran.ok);
+  let ran = first.ran;
+  if (options.again && failed.length > 0 && first.ran.broken === undefined && end > performance.now()) {
+    const limit = options.limit === undefined ? undefined : Math.round(end - performance.now());
+    const names = failed.map((file) => file.name);
+    const second = await runOnce(root, suite, names, { ...options, limit });
+    const rest = { testResults: files.filter((file) => !names.includes(file.name)) };
+    sum = { ...add(count(rest, true), count(second.report, second.ran.ok)), again: failed.flatMap(failedIn) };
+    ran = second.ran;
+  }
+  // Tests that were not meant are no skipped tests.
+  return { ...(options.only === undefined ? sum : { ...sum, skipped: 0, reasons: [] }), ran };
 }
 
 /** The checks that are no tests: types, lint, format. */

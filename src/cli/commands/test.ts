@@ -47,6 +47,7 @@ const limits = (words: string): Limits =>
 
 interface TestFlags {
   readonly all?: boolean;
+  readonly again?: boolean;
   readonly only?: string;
   readonly limit?: Limits;
   readonly total?: number;
@@ -67,6 +68,15 @@ export const addTest: AddCommand = (program, frame) => {
       ),
     )
     .option('--all', t(text('every suite, and types, lint and format', '所有套件，以及类型、规范与格式检查')))
+    .option(
+      '--again',
+      t(
+        text(
+          'run files that failed once more, and name the tests that failed at first',
+          '失败的文件再运行一次，并列出最初失败的测试',
+        ),
+      ),
+    )
     .option(
       '--limit <minutes>',
       t(
@@ -117,12 +127,19 @@ export const addTest: AddCommand = (program, frame) => {
           // A suite for which no time is left has failed as well: it is given a moment, and says so.
           const left = Math.max(1, Math.min(own, end - performance.now()));
           const limit = left === Infinity ? undefined : Math.round(left);
-          const { sum, ms, broken } = await runSuite(root, suite, { only: flags.only, limit, signal });
+          const { sum, ms, broken } = await runSuite(root, suite, {
+            only: flags.only,
+            again: flags.again,
+            limit,
+            signal,
+          });
           total = add(total, sum);
           const counts = `${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`;
           io.tell(`${suite}: ${counts} (${duration(ms)})${broken === undefined ? '' : `: ${broken}`}`);
           if (signal.aborted) break;
         }
+        for (const name of total.again ?? [])
+          io.tell(`${io.say(text('failed at first, run again:', '最初失败，已重跑：'))} ${name}`);
         for (const reason of total.reasons) io.tell(`${io.say(text('skipped:', '跳过：'))} ${reason}`);
         const { passed, failed, skipped } = total;
         if (io.json) io.out(JSON.stringify(total, undefined, 2));

@@ -72,6 +72,7 @@ export async function makeCluster(
     );
     const made = record;
     const cluster = kindCluster(made, docker, (tell) => removeCluster(made, tell));
+    await forwards(cluster, nodes, signal);
     await phase(onPhase, 'cni', text(`pod network: ${options.cni}`, `Pod 网络：${options.cni}`), () =>
       installCni(cluster, from, made, signal),
     );
@@ -134,6 +135,20 @@ async function boot(
     hint: text('What this machine lacks: ./podlab doctor', '检查本机缺少什么：./podlab doctor'),
     evidence: [ran.broken, ran.stderr.slice(-4000)].filter(Boolean).join('\n'),
   });
+}
+
+/**
+ * Nodes are routers. A new network namespace takes its setting from the machine's first one, where forwarding may be
+ * off (ip-sysctl of the kernel: ip_forward); kubeadm asks for it, and the bridge plugin turns it on with a node's first
+ * pod only, so that a node without pods would drop what comes to its NodePorts.
+ */
+async function forwards(cluster: Cluster, wanted: number, signal?: AbortSignal): Promise<void> {
+  const nodes = await cluster.nodes();
+  if (nodes.length !== wanted) throw new Error(`${nodes.length} of ${wanted} nodes joined`);
+  for (const { name } of nodes) {
+    const ran = await cluster.onNode(name, ['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1'], { signal });
+    if (!ran.ok) throw new CommandFailed(ran);
+  }
 }
 
 async function installCni(
