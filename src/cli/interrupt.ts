@@ -1,5 +1,5 @@
 /** Ctrl-C: the first lets the command put things back, the second ends it at once. */
-import { EXIT } from '../model/errors.ts';
+import { EXIT, PodlabError } from '../model/errors.ts';
 import { text } from '../model/text.ts';
 import type { Io } from './io.ts';
 
@@ -25,7 +25,13 @@ export function interruptSignal(io: Io): AbortSignal {
         ),
       ),
     );
-    mine.abort(new Error('interrupted'));
+    mine.abort(
+      new PodlabError({
+        code: 'interrupted',
+        fault: 'user',
+        message: text('it was interrupted', '运行被中断'),
+      }),
+    );
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, stop);
   return mine.signal;

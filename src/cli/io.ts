@@ -68,7 +68,8 @@ export function makeIo(options: GlobalOptions, env: NodeJS.ProcessEnv = process.
     live: Boolean(process.stderr.isTTY) && env['TERM'] !== 'dumb' && !quiet,
     paint: painter(process.stdout, env),
     paintError: painter(process.stderr, env),
-    say: (words) => say(words, lang),
+    // Commands in our texts are written as from a clone; they are shown as podlab was called.
+    say: (words) => say(words, lang).replaceAll('./podlab', () => env['PODLAB_AS'] ?? './podlab'),
     out: (line) => void process.stdout.write(`${line}\n`),
     tell: (line) => void (quiet || process.stderr.write(`${line}\n`)),
   };

@@ -1,5 +1,5 @@
 /** `podlab test [SUITE...]`: the project's own tests, by vitest, with their sum on the last line. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { EXIT, PodlabError } from '../../model/errors.ts';
 import { near } from '../../model/near.ts';
@@ -101,6 +101,16 @@ export const addTest: AddCommand = (program, frame) => {
     )
     .action(
       frame.action<TestFlags, [string[]]>(async (io, flags, wanted) => {
+        if (!existsSync(`${root}test`))
+          throw new PodlabError({
+            code: 'no-tests',
+            fault: 'user',
+            message: text('The installed package comes without the tests.', '安装包中不含测试。'),
+            hint: text(
+              'Run `./podlab test` in a clone of the repository.',
+              '请在仓库的克隆中运行 `./podlab test`。',
+            ),
+          });
         const known = suites();
         const unknown = wanted.filter((one) => one !== CHECK && !known.includes(one));
         if (unknown.length > 0) {
