@@ -1,6 +1,7 @@
 /** The API of a cluster: one store, one registry, a client for components in the process, a server for the others. */
 import { LocalClient } from '../client/local.ts';
 import { bootstrap } from './bootstrap.ts';
+import { followDefinitions } from './custom/definitions.ts';
 import { newAuthority, newIdentity, type Authority } from './http/pki.ts';
 import { ApiServer } from './http/server.ts';
 import { Tokens, type TokenSubject } from './http/tokens.ts';
@@ -46,6 +47,7 @@ export class Api {
       caCertificate: this.authority.certificate,
       mayCreateInTerminating: (resource) => resource.group === '' && resource.plural === 'events',
     });
+    followDefinitions(this.registry);
     bootstrap(this.registry, address, options.apiPort ?? 6_443);
     this.client = new LocalClient(this.registry);
     const names = [

@@ -1,6 +1,7 @@
 /** Pods: admission of the service account, priority, quality of service, graceful deletion. */
 import { notFound as noObject } from '../status.ts';
 import type { KubeObject } from '../../client/types.ts';
+import { unhonoured } from '../coverage.ts';
 import { copy, type Json } from '../json.ts';
 import { randomSuffix } from '../names.ts';
 import type { Registry } from '../registry.ts';
@@ -134,6 +135,7 @@ export const pods: Strategy = {
     admitRuntimeClass(pod, registry);
     pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
   },
+  warnings: (pod) => unhonoured('Pod', pod).warnings,
   validate: (pod, before) => (before ? podUpdateCauses(pod, before) : podCauses(pod)),
   grace: (pod, asked) => {
     // A pod that no kubelet holds, or that has ended, goes at once (pkg/registry/core/pod/strategy.go).
