@@ -11,6 +11,8 @@ import type { Component } from './component.ts';
 import { gr, type Client, type KubeObject } from './client/types.ts';
 import { type ClusterConfig, FILES, portSocket } from './config.ts';
 import { flannelPlugin } from './flannel/index.ts';
+import { GatewayController } from './gateway/index.ts';
+import { IngressController } from './ingress/index.ts';
 import { joinSegment, nodeAddress } from './linux/segment.ts';
 import { dnsAddress, staticPods, systemObjects } from './manifests.ts';
 import { Cni, type InProcessPlugin } from './node/cni.ts';
@@ -36,25 +38,30 @@ export interface Booted {
   readonly parts: Parts;
 }
 
-/** @param folder the cluster's run folder @param port where the relay listens on 127.0.0.1 */
-export async function boot(folder: string, port: number): Promise<Booted> {
+/** @param folder the cluster's run folder @param hostPort where the relay listens on 127.0.0.1 */
+export async function boot(folder: string, hostPort: number): Promise<Booted> {
   const config = JSON.parse(readFileSync(join(folder, FILES.config), 'utf8')) as ClusterConfig;
   const sandbox = await makeSandbox(join(folder, FILES.sandbox));
   const machines = config.nodes.map((node, index) => machine(config, node, index, sandbox));
   const kubelets = new Map<string, Kubelet>();
+  const port = new NodesPort(kubelets);
   const api = createApi({
     serviceSubnet: config.serviceSubnet,
     apiAddress: machines[0]!.address,
-    kubelet: new NodesPort(kubelets),
+    kubelet: port,
     onError,
   });
   const { client } = api;
   const parts = makeParts(config, client);
-  const controllers = createControllers({
-    client,
-    resources: () => served(api),
-    caCertificate: api.authority.certificate,
-  });
+  const controllers = [
+    ...createControllers({
+      client,
+      resources: () => served(api),
+      caCertificate: api.authority.certificate,
+    }),
+    new IngressController({ client, kubelet: port, onError }),
+    new GatewayController({ client, kubelet: port, onError }),
+  ];
   const services = client.informer(gr('services'));
   const capacity = machineCapacity(sandbox.folder);
   for (const one of machines) {
@@ -94,7 +101,7 @@ export async function boot(folder: string, port: number): Promise<Booted> {
     api.server.listen({ path: join(folder, FILES.api) }),
     api.server.listen({ fd: machines[0]!.net.tcpListener(machines[0]!.address, API_PORT) }),
   ]);
-  const server = `https://127.0.0.1:${port}`;
+  const server = `https://127.0.0.1:${hostPort}`;
   writeFileSync(config.kubeconfig, api.kubeconfig(config.name, server), { mode: 0o600 });
   await furnish(config, api);
   return { api, kubelets, parts };

@@ -13,6 +13,7 @@ import { checkName } from '../kind/record.ts';
 import type { Backend, Cluster, ClusterSummary, OnPhase, UpOptions } from '../port.ts';
 import { ENGINE_SOURCE, engineProgram } from './bundle.ts';
 import { embeddedCluster } from './cluster.ts';
+import { EngineGone } from './control.ts';
 import {
   clusterFolder,
   clusterNames,
@@ -82,8 +83,9 @@ function up(options: UpOptions, onPhase?: OnPhase, signal?: AbortSignal): Promis
         await phase(onPhase, 'ready', text('ready', '就绪'), () => cluster.settled(signal));
         return cluster;
       } catch (error) {
+        const told = error instanceof EngineGone ? notStarted(options.name) : error;
         await removeCluster(options.name);
-        throw error;
+        throw told;
       }
     },
     signal,

@@ -2,7 +2,7 @@
  * The engine as one JavaScript file: made from src/engine when that has changed, kept in the cache.
  * One file starts in 50 ms; through tsx the same modules take ten times that.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ export async function engineProgram(): Promise<string> {
   const file = join(folder, `engine-${stamp()}.mjs`);
   if (existsSync(file)) return file;
   const { build } = await import('esbuild');
-  const fresh = join(folder, `.${process.pid}.mjs`);
+  const fresh = join(folder, `.${process.pid}-${randomBytes(4).toString('hex')}.mjs`);
   await build({
     entryPoints: [join(ENGINE_SOURCE, 'main.ts')],
     outfile: fresh,

@@ -59,7 +59,9 @@ async function onNode(
   try {
     const input = options.input === undefined ? undefined : Buffer.from(options.input).toString('base64');
     const { timeout = 30_000 } = options;
-    return (await control.ask({ op: 'run', node, argv, input, timeout }, options.signal)).ran!;
+    const { ran } = await control.ask({ op: 'run', node, argv, input, timeout }, options.signal);
+    // JSON has no `undefined`: what is absent is meant to be there.
+    return { ...ran!, code: ran!.code, signal: ran!.signal, broken: ran!.broken };
   } catch (error) {
     const broken =
       error instanceof EngineGone

@@ -9,7 +9,8 @@ export class AddressBook {
   readonly #size: number;
   /** Handle of the owner by offset. */
   readonly #used = new Map<number, string>();
-  #next = 0;
+  /** The first address of the first block is the node's own: in VXLAN mode its tunnel has it. */
+  #next = 1;
 
   /** @param podCidr e.g. 10.244.1.0/24 */
   constructor(podCidr: string) {
@@ -22,7 +23,7 @@ export class AddressBook {
   assign(handle: string): string {
     for (let step = 0; step < this.#size; step += 1) {
       const offset = (this.#next + step) % this.#size;
-      if (this.#used.has(offset)) continue;
+      if (offset === 0 || this.#used.has(offset)) continue;
       this.#used.set(offset, handle);
       this.#next = offset + 1;
       return toAddress(this.#first + offset);

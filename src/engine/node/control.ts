@@ -2,7 +2,7 @@
  * The door for whoever made the cluster: commands on nodes and questions about the whole, as JSON lines over a unix
  * socket in the run folder (mode 0600). One request a line, one answer a line, matched by `id`; many may be under way.
  */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import type { Ran } from '../../exec/run.ts';
 
@@ -41,8 +41,11 @@ export function serveControl(path: string, handlers: ControlHandlers): Promise<v
   const server = createServer((socket) => serve(socket, handlers));
   return new Promise((resolve, reject) => {
     server.on('error', reject);
-    server.listen(path, () => {
-      chmodSync(path, 0o600);
+    // Under its name only when it listens: between bind(2) and listen(2) it would refuse.
+    const fresh = `${path}.new`;
+    server.listen(fresh, () => {
+      chmodSync(fresh, 0o600);
+      renameSync(fresh, path);
       resolve();
     });
   });
