@@ -17,6 +17,7 @@ const STRATEGIES = new Map<string, Strategy>([
   ['/namespaces', others.namespaces],
   ['/nodes', others.nodes],
   ['/secrets', others.secrets],
+  ['/limitranges', others.limitRanges],
   ['/configmaps', others.configMaps],
   ['/endpoints', others.endpoints],
   ['/persistentvolumes', others.persistentVolumes],

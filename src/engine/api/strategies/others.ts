@@ -126,6 +126,17 @@ export const secrets: Strategy = {
   validate: secretCauses,
 };
 
+/** Defaults of a LimitRange's items (SetDefaults_LimitRangeItem). */
+export const limitRanges: Strategy = {
+  defaults: ({ spec }) => {
+    for (const item of spec?.limits ?? []) {
+      if (item.type !== 'Container') continue;
+      item.default = { ...item.max, ...item.default };
+      item.defaultRequest = { ...item.min, ...item.default, ...item.defaultRequest };
+    }
+  },
+};
+
 export const configMaps: Strategy = {
   validate: (object, before) => dataCauses(object, before, ['data', 'binaryData']),
 };

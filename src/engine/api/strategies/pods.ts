@@ -7,6 +7,7 @@ import { randomSuffix } from '../names.ts';
 import type { Registry } from '../registry.ts';
 import { forbidden } from '../status.ts';
 import type { Strategy } from '../strategy.ts';
+import { admitLimits } from './limits.ts';
 import { podSpecDefaults } from './podspec.ts';
 import { podCauses, podUpdateCauses } from './podvalidation.ts';
 
@@ -133,6 +134,7 @@ export const pods: Strategy = {
     admitTolerations(pod.spec);
     admitPriority(pod, registry);
     admitRuntimeClass(pod, registry);
+    admitLimits(pod, registry);
     pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
   },
   warnings: (pod) => unhonoured('Pod', pod).warnings,
