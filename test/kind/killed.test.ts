@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kindBackend } from '../../src/cluster/kind/backend.ts';
 import { findDocker } from '../../src/docker/docker.ts';
-import { leftIn, ownFolders, whyNot } from './setup.ts';
+import { hostNetwork, leftIn, ownFolders, whyNot } from './setup.ts';
 
-const reason = await whyNot();
+const reason = await whyNot([1]);
 const TSX = createRequire(import.meta.url).resolve('tsx');
 const CHILD = fileURLToPath(new URL('up-child.ts', import.meta.url));
 
@@ -51,8 +51,10 @@ function freezePods(container: string): number {
 }
 
 describe.skipIf(reason)(`a killed up${reason ? ` (${reason})` : ''}`, () => {
+  let before: Record<string, string>;
   let folders: ReturnType<typeof ownFolders>;
-  beforeAll(() => {
+  beforeAll(async () => {
+    before = await hostNetwork();
     folders = ownFolders();
   });
   afterAll(async () => {
@@ -105,5 +107,11 @@ describe.skipIf(reason)(`a killed up${reason ? ` (${reason})` : ''}`, () => {
     expect(
       (await docker!.must(['network', 'ls', '--quiet', '--filter', 'label=podlab.cluster'])).stdout,
     ).toBe('');
+  });
+
+  it("after all that, the host's network is as it was", async () => {
+    await kindBackend.downAll();
+    expect(leftIn(folders.root)).toEqual({ processes: [], mounts: [] });
+    expect(await hostNetwork()).toEqual(before);
   });
 });

@@ -7,7 +7,7 @@ import { foreignCluster } from '../../src/run/foreign.ts';
 import { contract } from '../contract/cluster.ts';
 import { hostNetwork, leftIn, ownFolders, whyNot } from './setup.ts';
 
-const reason = await whyNot();
+const reason = await whyNot([2, 2]);
 
 describe.skipIf(reason)(`kind clusters${reason ? ` (${reason})` : ''}`, () => {
   let before: Record<string, string>;
