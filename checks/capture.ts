@@ -44,12 +44,12 @@ d=$(mktemp -d /tmp/podlab-capture.XXXXXX) || exit 1
 set -- "$1" "$2" \${3:+nsenter} \${3:+--net="$3"} \${3:+--}
 device=$1; filter=$2; shift 2
 command -v tcpdump >/dev/null || { echo 'tcpdump: not found' >&2; rm -rf "$d"; exit 127; }
-setsid timeout -s INT 240 "$@" tcpdump -i "$device" -nn -tt -l -s 160 --immediate-mode "$filter" >"$d/out" 2>"$d/err" </dev/null &
+setsid timeout -s INT 240 "$@" tcpdump -Z root -i "$device" -nn -tt -l -s 160 --immediate-mode "$filter" >"$d/out" 2>"$d/err" </dev/null &
 p=$!
 tries=0
 until grep -q 'listening on' "$d/err"; do
   tries=$((tries + 1))
-  if [ $tries -gt 150 ] || grep -Eq 'ermi(tted|ssion)|No such device|syntax error|not supported' "$d/err"; then cat "$d/err" >&2; kill -INT -- -$p 2>/dev/null; rm -rf "$d"; exit 1; fi
+  if [ $tries -gt 150 ] || grep -Eq 'ermi(tted|ssion)|No such device|syntax error|not supported' "$d/err"; then cat "$d/err" >&2; kill -INT -$p 2>/dev/null; rm -rf "$d"; exit 1; fi
   sleep 0.05
 done
 echo "$d $p"`;
@@ -60,7 +60,7 @@ size=-1
 for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   sleep 0.1; now=$(wc -c <"$1/out"); [ "$now" = "$size" ] && break; size=$now
 done
-kill -INT -- "-$2" 2>/dev/null
+kill -INT "-$2" 2>/dev/null
 tries=0
 until grep -q 'dropped by kernel' "$1/err" || [ $tries -gt 100 ]; do tries=$((tries + 1)); sleep 0.05; done
 cat "$1/out"; echo '--- tcpdump'; cat "$1/err"

@@ -48,6 +48,7 @@ echo end`;
 /** Reads the rounds. @returns undefined when it was never connected or did not come to its end */
 export function readHeld(stdout: string): Held | undefined {
   if (!/^connected\n/.test(stdout) || !/\nend\n?$/.test(stdout)) return undefined;
+  const greeted = /^connected\n(?!held )(?!end)\S+\n/.test(stdout) ? 1 : 0;
   const rounds = [...stdout.matchAll(/^held (\S+) new (\S+)/gm)].map(([, held, fresh]) => ({
     answered: held !== '-',
     denied: fresh !== 'CONNECTED',
@@ -55,7 +56,7 @@ export function readHeld(stdout: string): Held | undefined {
   const first = rounds.findIndex((one) => one.denied);
   const [early, late] = first < 0 ? [rounds, []] : [rounds.slice(0, first), rounds.slice(first)];
   const answers = (some: typeof rounds) => some.filter((one) => one.answered).length;
-  return { before: answers(early), since: answers(late), died: rounds.at(-1)?.answered === false };
+  return { before: greeted + answers(early), since: answers(late), died: rounds.at(-1)?.answered === false };
 }
 
 /** Holds a connection to netexec until `denials` rounds saw new connections denied, it died, or `seconds` have passed. */

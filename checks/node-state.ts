@@ -26,13 +26,13 @@ setsid sh -c 'sleep "$1"; sh -c "$2"' podlab-revert "$3" "$2" </dev/null >/dev/n
 timer=$!
 if sh -ec "$1" >&2; then echo $timer; exit 0; fi
 code=$?
-kill -- -$timer 2>/dev/null
+kill -TERM -$timer 2>/dev/null
 sh -c "$2"
 exit $code`;
 
 /** $1 the timer's process (and group), $2 revert. A process id may have been given to another since: its name is looked at. */
 const REVERT = `
-if [ -n "$1" ] && grep -qs podlab-revert "/proc/$1/cmdline"; then kill -- "-$1" 2>/dev/null; fi
+if [ -n "$1" ] && grep -qs podlab-revert "/proc/$1/cmdline"; then kill -TERM "-$1" 2>/dev/null; fi
 sh -ec "$2"`;
 
 /**

@@ -56,12 +56,3 @@ export function printTable({ rows, columns, cells }: TruthTable): string {
     `${head.padEnd(first)}  ${words.map((word, index) => word.padEnd(columns[index]!.length)).join('  ')}`.trimEnd();
   return [line('', columns), ...rows.map((name, index) => line(name, cells[index]!.map(mark)))].join('\n');
 }
-
-/** The pairs that differ between two tables of the same shape: `x -> web: CONNECTED, then TIMEOUT`. */
-export const difference = (before: TruthTable, after: TruthTable): string[] =>
-  before.rows.flatMap((row, r) =>
-    before.columns.flatMap((column, c) => {
-      const [was, is] = [before.cells[r]![c], after.cells[r]?.[c]];
-      return was === is ? [] : [`${row} -> ${column}: ${was ?? '?'}, then ${is ?? '?'}`];
-    }),
-  );

@@ -1,8 +1,8 @@
 /**
  * flannel speaks no BGP: flanneld learns of other nodes from the API server and writes routes, neighbours and FDB entries.
  *
- * A node that joins is shown by one that lost all that flannel made for its tunnel (device, routes, FDB) and whose flanneld
- * starts afresh: it announces a new tunnel end, as a new node does.
+ * A node that joins is shown by one that lost all that flannel knows of it: its tunnel (device, routes, FDB) and the
+ * annotations of its Node. Its flanneld starts afresh and announces a new tunnel end, as that of a new node does.
  */
 import { derive, together, type Observation } from '../../src/model/observation.ts';
 import { is, that } from '../../src/model/row.ts';
@@ -12,7 +12,7 @@ import { capture } from '../capture.ts';
 import { restart, stop } from '../components.ts';
 import { blocked, connect, reached } from '../connect.ts';
 import type { Claim, Stage } from '../experiment.ts';
-import { deviceTowards, fdb, sockets } from '../link.ts';
+import { deviceTowards, fdb, links, sockets } from '../link.ts';
 import { dropOnNode, mustOnNode } from '../node-state.ts';
 import { at, nodesApart, row } from '../places.ts';
 import { routes, routesTo } from '../route.ts';
@@ -44,7 +44,6 @@ const claim: Claim = {
   async experiment(stage) {
     const [here, there] = nodesApart(stage, 2) as [string, string];
     const { a, c } = await stage.pods({ a: at(here), c: at(there) });
-    const address = (name: string) => stage.nodes.find((node) => node.name === name)!.address;
     const ask = () => connect(stage, a, c.ip, 80);
     const answers = (within: number) =>
       stage.until(text('C answers', 'C 应答'), ask, (outcome) => outcome === 'CONNECTED', { within });
@@ -76,16 +75,15 @@ const claim: Claim = {
     await stage.control(
       row('179 dropped', `node of A -> node of C, TCP ${BGP}`, `A 的节点 -> C 的节点，TCP ${BGP}`),
       is('TIMEOUT'),
-      knock(stage, here, address(there)),
+      knock(stage, here, addressOf(stage, there)),
     );
     const wire = await capture(stage, {
       node: there,
-      device: await deviceTowards(stage, there, address(here)),
+      device: await deviceTowards(stage, there, addressOf(stage, here)),
       filter: `tcp port ${BGP} or udp port 8472`,
     });
     const deaf = await stop(stage, 'flanneld', [here]);
-    await mustOnNode(stage, there, ['ip', 'link', 'del', DEVICE]);
-    stage.undo(() => mend(stage, there));
+    await forget(stage, there);
     await stage.control(
       row(
         'before it joins',
@@ -155,7 +153,10 @@ const claim: Claim = {
         'A 的节点上指向 C 的节点的 FDB 条目数',
       ),
       that(text('at least one', '至少一条'), (count: number) => count > 0),
-      derive(await fdb(stage, here, DEVICE), (all) => all.filter((one) => one.dst === address(there)).length),
+      derive(
+        await fdb(stage, here, DEVICE),
+        (all) => all.filter((one) => one.dst === addressOf(stage, there)).length,
+      ),
     );
   },
   sabotages: [
@@ -177,8 +178,37 @@ const claim: Claim = {
 };
 export default claim;
 
-/** Gives a node its tunnel back when the experiment ended in between. */
-async function mend(stage: Stage, node: string): Promise<void> {
-  const there = await stage.onNode(node, ['ip', 'link', 'show', DEVICE]);
-  if (there.asked && there.value.code !== 0) await restart(stage, 'flanneld', [node]);
+/** What flanneld writes on its Node (flannel, pkg/subnet/kube: annotations). It keeps its MAC address as long as it finds it there. */
+const PREFIX = 'flannel.alpha.coreos.com/';
+
+const annotationsOf = async (stage: Stage, node: string): Promise<string[]> => {
+  const object = await stage.kube.get({ apiVersion: 'v1', kind: 'Node', name: node });
+  return Object.keys(object?.metadata['annotations'] ?? {}).filter((key) => key.startsWith(PREFIX));
+};
+
+/** Takes from a node all that flannel made for it and knows of it. */
+async function forget(stage: Stage, node: string): Promise<void> {
+  const keys = await annotationsOf(stage, node);
+  const mac = async () => {
+    const seen = await links(stage, node);
+    return seen.asked ? seen.value.find((link) => link.name === DEVICE)?.mac : undefined;
+  };
+  const old = await mac();
+  stage.undo(async () => {
+    // Whatever is missing when the experiment has ended in between is made again by flanneld.
+    if ((await mac()) === undefined || (await annotationsOf(stage, node)).length === 0)
+      await restart(stage, 'flanneld', [node]);
+    // flanneld leaves entries of former tunnel ends behind.
+    if (old === undefined || (await mac()) === old) return;
+    const remove = `bridge fdb del ${old} dev ${DEVICE} dst ${addressOf(stage, node)} 2>/dev/null || true`;
+    const others = stage.nodes.filter((one) => one.name !== node);
+    await Promise.all(others.map((one) => mustOnNode(stage, one.name, ['sh', '-c', remove])));
+  });
+  // It would mend its device and its annotations at once.
+  await stop(stage, 'flanneld', [node]);
+  await mustOnNode(stage, node, ['ip', 'link', 'del', DEVICE]);
+  const gone = Object.fromEntries(keys.map((key) => [key, null]));
+  await stage.kube.patch({ apiVersion: 'v1', kind: 'Node', name: node }, { metadata: { annotations: gone } });
 }
+
+const addressOf = (stage: Stage, name: string) => stage.nodes.find((node) => node.name === name)!.address;

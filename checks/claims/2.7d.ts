@@ -2,7 +2,7 @@
 import { derive, type Observation } from '../../src/model/observation.ts';
 import { is, that } from '../../src/model/row.ts';
 import { text } from '../../src/model/text.ts';
-import { apiSaid, createStrictly, objectOf } from '../api.ts';
+import { apiSaid, createStrictly, objectOf, watchWhile } from '../api.ts';
 import type { Claim, PodHandle, Stage } from '../experiment.ts';
 import { PROBE_IMAGE } from '../images.ts';
 import { spread, whoAnswered } from '../spread.ts';
@@ -98,8 +98,21 @@ const claim: Claim = {
     );
 
     const asTheyWere = await pods(stage, [blue, green]);
-    await stage.kube.patch(web.object, { spec: { selector: { app: 'green' } } });
-    await stage.point('selector changed');
+    let changed: Observation<string> | undefined;
+    const events = await watchWhile(
+      stage,
+      {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        namespace: stage.namespace,
+        labelSelector: 'kubernetes.io/service-name=web',
+      },
+      async () => {
+        await stage.kube.patch(web.object, { spec: { selector: { app: 'green' } } });
+        await stage.point('selector changed');
+        changed = await settled('green', 12_000);
+      },
+    );
     await stage.decisive(
       {
         id: "Service's selector changed",
@@ -112,7 +125,18 @@ const claim: Claim = {
         text('blue, as before: the pods choose', 'blue，与之前相同：由 Pod 来选择'),
         (who: string) => who === 'blue',
       ),
-      settled('green', 12_000),
+      changed!,
+    );
+    await stage.control(
+      {
+        id: 'slices rewritten',
+        question: text(
+          'changes of EndpointSlices of web that a watch told of meanwhile',
+          '期间 watch 到的 web 的 EndpointSlice 变更数',
+        ),
+      },
+      that(text('at least 1', '至少 1'), (count: number) => count >= 1),
+      derive(events, (all) => all.length),
     );
     const asTheyAre = await pods(stage, [blue, green]);
     await stage.control(

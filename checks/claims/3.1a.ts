@@ -63,7 +63,7 @@ const claim: Claim = {
         'kube-proxy 停止时 A 按名字访问 web-h:80',
       ),
       isNot('CONNECTED'),
-      connect(stage, a, `${nameOf(headless)}.${domain}`, 80),
+      connect(stage, a, `${nameOf(headless)}.${domain}.`, 80),
     );
     await stage.decisive(
       row(

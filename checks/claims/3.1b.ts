@@ -134,7 +134,9 @@ const claim: Claim = {
         '此时它的 EndpointSlice 中的地址',
       ),
       is(b.ip),
-      derive(await endpoints(stage, endpointsOnly), (all) => all.map((one) => one.address).join(' ')),
+      derive(await endpoints(stage, endpointsOnly), (all) =>
+        [...new Set(all.map((one) => one.address))].join(' '),
+      ),
     );
   },
   sabotages: [

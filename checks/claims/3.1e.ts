@@ -21,7 +21,12 @@ const server = (node: number): PodWish => ({
     {
       ...probeContainer(),
       command: ['sh', '-c', `touch ${FLAG} && exec /agnhost "$@"`, 'sh'],
-      readinessProbe: { exec: { command: ['test', '-f', FLAG] }, periodSeconds: 1, failureThreshold: 1 },
+      readinessProbe: {
+        exec: { command: ['test', '-f', FLAG] },
+        periodSeconds: 1,
+        timeoutSeconds: 10,
+        failureThreshold: 1,
+      },
     },
   ],
 });

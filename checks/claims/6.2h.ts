@@ -93,7 +93,12 @@ const claim: Claim = {
     await stage.decisive(
       row('DNS', 'what the six pods hear of DNS', '六个 Pod 查询 DNS 的结果'),
       is('NOERROR'),
-      resolved(pods),
+      stage.until(
+        text('DNS answers', 'DNS 应答'),
+        () => resolved(pods),
+        (said) => said === 'NOERROR',
+        { within: 15_000 },
+      ),
     );
 
     await stage.apply(egress('a', false));

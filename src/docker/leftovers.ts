@@ -144,7 +144,7 @@ function parentOf(pid: number): number | undefined {
   }
 }
 
-/** Mount points under our folders, deepest first (proc(5), mountinfo field 5, octal escapes). */
+/** Mount points at or under our folders (dockerd binds its data root to itself), deepest first (proc(5), mountinfo field 5, octal escapes). */
 function mountsUnder(folders: readonly string[]): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
@@ -153,6 +153,6 @@ function mountsUnder(folders: readonly string[]): string[] {
         String.fromCharCode(parseInt(octal, 8)),
       ),
     )
-    .filter((point) => folders.some((folder) => point.startsWith(`${folder}/`)))
+    .filter((point) => folders.some((folder) => point === folder || point.startsWith(`${folder}/`)))
     .sort((a, b) => b.length - a.length);
 }

@@ -21,18 +21,30 @@ export const alive = (name: ProcessName | undefined): boolean =>
 
 /**
  * Runs `work` while nobody else holds `file`. Waits for a living holder without limit (its work is bounded),
- * until `signal` says stop.
+ * until `signal` says stop; `onWait` is told once for whom.
  */
-export async function withLock<T>(file: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function withLock<T>(
+  file: string,
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+  onWait?: (holder: ProcessName) => void,
+): Promise<T> {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const own = `${file}.${process.pid}.${Math.random().toString(36).slice(2, 8)}`;
   writeFileSync(own, JSON.stringify(ownName()), { mode: 0o600 });
+  let told = false;
   try {
     for (;;) {
       signal?.throwIfAborted();
       if (takes(own, file)) break;
-      if (!alive(holderOf(file))) freeDead(file, `${own}.dead`);
-      else await delay(LOOK_EVERY_MS);
+      const holder = holderOf(file);
+      if (holder === undefined || !alive(holder)) {
+        freeDead(file, `${own}.dead`);
+        continue;
+      }
+      if (!told) onWait?.(holder);
+      told = true;
+      await delay(LOOK_EVERY_MS);
     }
   } finally {
     rmSync(own, { force: true });

@@ -18,4 +18,6 @@ export interface LedgerEntry {
   };
   readonly lab?: string;
   readonly note?: string;
+  /** Where the experiment in checks/claims/ does otherwise than the ledger says, and why. */
+  readonly kit_note?: string;
 }

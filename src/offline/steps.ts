@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Text } from '../model/text.ts';
 import { text } from '../model/text.ts';
@@ -40,7 +41,7 @@ export interface Step {
   readonly recipe: unknown;
   /** Steps of one lane run one after another; lanes run beside each other. */
   readonly lane: string;
-  /** Free disk space wanted while it runs, in bytes. */
+  /** Disk space that it adds to what is there while the steps run, in bytes. */
   readonly room: number;
   run(context: StepContext): Promise<void>;
 }
@@ -83,9 +84,13 @@ const stampOf = (folder: string): string | undefined => {
 export const isDone = (work: string, step: string, key: string | undefined): boolean =>
   key !== undefined && stampOf(join(work, step)) === key;
 
-/** Removes a folder that may hold files of subordinate users, when we are not root. */
+/** Removes a folder. When we are not root it may hold files of subordinate users, which only their namespace may remove. */
 export async function removeTree(folder: string, work: string): Promise<void> {
-  await mustFit(confined(['rm', '-rf', '--one-file-system', '--', folder]), work);
+  const gone = await rm(folder, { recursive: true, force: true }).then(
+    () => true,
+    () => false,
+  );
+  if (!gone) await mustFit(confined(['rm', '-rf', '--one-file-system', '--', folder]), work);
 }
 
 export interface RunSteps {
@@ -104,7 +109,10 @@ export async function runSteps(steps: readonly Step[], options: RunSteps): Promi
   mkdirSync(work, { recursive: true, mode: 0o700 });
   const keys = keysOf(steps);
   const todo = steps.filter((step) => !isDone(work, step.name, keys.get(step.name)));
-  needRoom(work, Math.max(0, ...todo.map((step) => step.room)));
+  needRoom(
+    work,
+    todo.reduce((sum, { room }) => sum + room, 0),
+  );
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   const running = new Map<string, Promise<void>>();

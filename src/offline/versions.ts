@@ -12,6 +12,7 @@ export const configFolder = (): string =>
 export interface Versions {
   readonly kind: string;
   readonly kubernetes: string;
+  readonly criTools: string;
   readonly etcd: string;
   readonly coredns: string;
   readonly flannel: string;
@@ -28,7 +29,17 @@ export interface Versions {
 }
 
 const NAMES: readonly (keyof Versions)[] = [
-  ...(['kind', 'kubernetes', 'etcd', 'coredns', 'flannel', 'flannelCni', 'calico', 'agnhost'] as const),
+  ...([
+    'kind',
+    'kubernetes',
+    'etcd',
+    'coredns',
+    'flannel',
+    'flannelCni',
+    'calico',
+    'agnhost',
+    'criTools',
+  ] as const),
   ...(['nginx', 'busybox', 'pause', 'debian', 'go'] as const),
 ];
 

@@ -1,18 +1,26 @@
 /** Does this cluster enforce NetworkPolicy at all? The first thing that is asked of a cluster which is not ours. */
+import { connectAll, isBlocked } from '../../checks/connect.ts';
 import type { Claim } from '../../checks/experiment.ts';
 import type { Cluster } from '../cluster/port.ts';
 import { Kube } from '../kube/kube.ts';
 import type { Listener } from '../model/events.ts';
-import { asked, derive, notAsked, type Observation } from '../model/observation.ts';
+import { asked, derive, notAsked, together, type Observation } from '../model/observation.ts';
+import type { Outcome } from '../model/outcome.ts';
 import { text } from '../model/text.ts';
 import { openStage } from './stage.ts';
 
 /** A policy that has done nothing for so long is not enforced; real ones take well under 5 s. */
 const PATIENCE = 15_000;
 
+/** What the server that the policy selects said, and the one beside it that no policy selects. */
+interface Look {
+  readonly server: Outcome;
+  readonly witness: Outcome;
+}
+
 /**
- * Asks with packets: a pod answers, a policy that denies everything is made, and the same question is asked until it
- * times out; then the policy goes, and it has to answer again. Versions and names of plugins are not looked at.
+ * Asks with packets: two pods answer, a policy that denies everything to one of them is made, and both are asked until that one
+ * is blocked three times in a row while the other answers; then the policy goes, and both have to answer again. Versions and names of plugins are not looked at.
  */
 export async function enforcesPolicy(
   cluster: Cluster,
@@ -29,15 +37,29 @@ export async function enforcesPolicy(
   const kube = await Kube.open(cluster.kubeconfig, cluster.context);
   const { stage, close } = await openStage({ claim, cluster, kube, signal, listener });
   try {
-    const { client, server } = await stage.pods({ client: { node: 0 }, server: { node: 1 } });
-    const connects = async () =>
-      derive(
-        await stage.exec(client, ['/agnhost', 'connect', '--timeout=2s', `${server.ip}:80`]),
-        (answer) => answer.code === 0,
-      );
-    const before = await stage.until(text('the server answers', '服务端有响应'), connects, Boolean);
+    const pods = await stage.pods({
+      client: { node: 0 },
+      server: { node: 1, labels: { role: 'server' } },
+      witness: { node: 1 },
+    });
+    const questions = [pods.server, pods.witness].map((to) => ({ from: pods.client, to: to.ip, port: 80 }));
+    /** What both say, as often as asked; one look can be lost on a busy machine. */
+    const looks = (times: number) => async (): Promise<Observation<Look[]>> => {
+      const all: Observation<Look>[] = [];
+      for (let at = 0; at < times; at += 1)
+        all.push(
+          derive(together(await connectAll(stage, questions)), ([server, witness]) => ({
+            server: server!,
+            witness: witness!,
+          })),
+        );
+      return together(all);
+    };
+    const open = (seen: readonly Look[]) =>
+      seen.every(({ server, witness }) => server === 'CONNECTED' && witness === 'CONNECTED');
+    const before = await stage.until(text('both servers answer', '两个服务端都有响应'), looks(1), open);
     if (!before.asked) return before;
-    if (!before.value)
+    if (!open(before.value))
       return notAsked(
         text('a pod does not answer even without a policy', '没有任何策略时 Pod 也没有响应'),
         ...before.probes,
@@ -45,24 +67,25 @@ export async function enforcesPolicy(
     const policy = await stage.apply({
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',
-      metadata: { name: 'deny-all' },
-      spec: { podSelector: {}, policyTypes: ['Ingress'] },
+      metadata: { name: 'deny-server' },
+      spec: { podSelector: { matchLabels: { role: 'server' } }, policyTypes: ['Ingress'] },
     });
-    const during = await stage.until(
-      text('the policy takes effect', '策略生效'),
-      connects,
-      (connected) => !connected,
-      { within: PATIENCE },
-    );
-    if (!during.asked || during.value) return derive(during, () => false);
+    const denied = (seen: readonly Look[]) =>
+      seen.every(({ server, witness }) => isBlocked(server) && witness === 'CONNECTED');
+    const during = await stage.until(text('the policy takes effect', '策略生效'), looks(3), denied, {
+      within: PATIENCE,
+    });
+    if (!during.asked || !denied(during.value)) return derive(during, () => false);
     await stage.remove(policy);
     const after = await stage.until(
       text('without the policy it answers again', '删除策略后恢复'),
-      connects,
-      Boolean,
+      looks(1),
+      open,
     );
     // If it does not come back, something else than the policy stopped it.
-    return after.asked ? asked(after.value, ...before.probes, ...during.probes, ...after.probes) : after;
+    return after.asked
+      ? asked(open(after.value), ...before.probes, ...during.probes, ...after.probes)
+      : after;
   } finally {
     await close({ wait: true });
     kube.close();

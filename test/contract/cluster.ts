@@ -64,12 +64,15 @@ export function contract(label: string, find: () => Promise<Cluster>, options: C
       kube = await Kube.open(cluster.kubeconfig, cluster.context);
       nodes = await cluster.nodes();
       const workers = nodes.filter(({ role }) => role === 'worker');
-      const hosts = workers.length > 0 ? workers : nodes;
+      // Two hosts at least, so that packets cross the pod network; a control plane is one when it is tolerated.
+      const spread = workers.length < 2 && nodes.length > 1;
+      const hosts = spread ? nodes : workers.length > 0 ? workers : nodes;
+      const spec = spread ? { tolerations: [{ operator: 'Exists' }] } : undefined;
       await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } });
       const wanted = ['server-0', 'server-1', 'client'];
       for (const [index, name] of wanted.entries())
         await kube.apply(
-          podManifest(name, { node: index, labels: { app: name.slice(0, 6) } }, NAMESPACE, hosts),
+          podManifest(name, { node: index, labels: { app: name.slice(0, 6) }, spec }, NAMESPACE, hosts),
         );
       service = await kube.apply({
         apiVersion: 'v1',

@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kindBackend } from '../../src/cluster/kind/backend.ts';
 import type { Cluster, Phase } from '../../src/cluster/port.ts';
+import { foreignCluster } from '../../src/run/foreign.ts';
 import { contract } from '../contract/cluster.ts';
 import { hostNetwork, leftIn, ownFolders, whyNot } from './setup.ts';
 
-const reason = await whyNot();
+const reason = await whyNot([2, 2]);
 
 describe.skipIf(reason)(`kind clusters${reason ? ` (${reason})` : ''}`, () => {
   let before: Record<string, string>;
@@ -45,6 +46,18 @@ describe.skipIf(reason)(`kind clusters${reason ? ` (${reason})` : ''}`, () => {
   });
   contract('kind, calico-bgp, nftables', () => Promise.resolve(calico), {
     capabilities: ['NodeCommands', 'ClusterScope', 'NetworkPolicy', 'Bgp'],
+  });
+
+  it("as a stranger's cluster, tells by packets whether it enforces NetworkPolicy", async () => {
+    const { signal } = new AbortController();
+    for (const [cluster, enforces] of [
+      [flannel, false],
+      [calico, true],
+    ] as const) {
+      const stranger = await foreignCluster({ kubeconfig: cluster.kubeconfig }, signal, () => undefined);
+      expect([...stranger.capabilities]).toEqual(enforces ? ['NetworkPolicy'] : []);
+      await stranger.destroy();
+    }
   });
 
   it('lists both, and removes the one that is named only', async () => {

@@ -1,14 +1,21 @@
 /** What the tests of the kind backend share: folders of their own, and a look at the host's network. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { inotify, inotifyNeeded } from '../../src/cluster/kind/preflight.ts';
 import { findDocker } from '../../src/docker/docker.ts';
 import { must } from '../../src/exec/run.ts';
 import { findImageSet } from '../../src/offline/image-set.ts';
 
-/** Why kind clusters cannot be made here, or undefined. */
-export async function whyNot(): Promise<string | undefined> {
+/**
+ * Why kind clusters cannot be made here, or undefined.
+ * @param clusters nodes of each cluster that is up at the same time
+ */
+export async function whyNot(clusters: readonly number[] = []): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'needs Linux';
   if (!(await findImageSet())) return 'needs the offline image set: ./podlab offline build';
+  const { limit, used } = inotify();
+  const need = clusters.reduce((sum, nodes) => sum + inotifyNeeded(nodes), 0);
+  if (used + need > limit) return `needs ${need} inotify instances, ${limit - used} of ${limit} are free`;
   const own = process.getuid?.() === 0;
   return own || (await findDocker()) ? undefined : 'needs root or a Docker that answers';
 }

@@ -2,7 +2,7 @@
 import { findDocker, type Docker } from '../../docker/docker.ts';
 import { runningEngine, stopEngine } from '../../docker/engine.ts';
 import { listen, startRelay } from '../../docker/relay.ts';
-import { alive, withLock } from '../../exec/lock.ts';
+import { alive, withLock, type ProcessName } from '../../exec/lock.ts';
 import { PodlabError } from '../../model/errors.ts';
 import { text } from '../../model/text.ts';
 import type { Backend, Cluster, ClusterSummary, OnPhase, UpOptions } from '../port.ts';
@@ -69,8 +69,20 @@ function up(options: UpOptions, onPhase?: OnPhase, signal?: AbortSignal): Promis
       return { ...made, destroy: async (tell?: OnPhase) => void (await down(options.name, tell)) };
     },
     signal,
+    waiting(onPhase),
   );
 }
+
+/** Another command of ours has the same cluster in hand. */
+const waiting =
+  (onPhase: OnPhase | undefined) =>
+  ({ pid }: ProcessName): void =>
+    onPhase?.({
+      id: 'wait',
+      title: text('waiting', '等待'),
+      ms: undefined,
+      note: text(`for process ${pid}, which works on the same cluster`, `进程 ${pid} 正在操作同一集群`),
+    });
 
 function exists(name: string): PodlabError {
   return new PodlabError({
@@ -86,12 +98,13 @@ function exists(name: string): PodlabError {
 
 async function down(name: string, onPhase?: OnPhase): Promise<boolean> {
   checkName(name);
-  return withLock(lockOf(name), async () => {
+  const work = async () => {
     const record = readRecord(name);
     if (!record) return false;
     await removeCluster(record, onPhase);
     return true;
-  });
+  };
+  return withLock(lockOf(name), work, undefined, waiting(onPhase));
 }
 
 async function list(): Promise<readonly ClusterSummary[]> {

@@ -47,9 +47,12 @@ export class NodeDoor {
   private async byDockerExec(node: string, argv: readonly string[], options: NodeRunOptions): Promise<Ran> {
     const input = options.input === undefined ? [] : ['-i'];
     const ran = await this.docker.run(['exec', ...input, node, ...argv], { ...options, ownGroup: true });
-    const notRun =
-      ran.code === 125 || /^(OCI runtime exec failed|Error response from daemon)/m.test(ran.stderr);
-    return notRun && !ran.ok ? broken(argv, ran.stderr.trim(), ran) : { ...ran, argv };
+    // docker tells a command that it could not start by codes 125 to 127 and these words, on either stream.
+    const words = /^(OCI runtime exec failed|Error response from daemon|Error: ).*/m.exec(
+      ran.stderr + ran.stdout,
+    );
+    const notRun = (ran.code ?? 0) >= 125 && (ran.code ?? 0) <= 127 && words !== null;
+    return notRun ? broken(argv, words[0], ran) : { ...ran, argv };
   }
 
   /** The node's first process, or why there is none. */

@@ -1,12 +1,14 @@
 /** The API of a cluster: one store, one registry, a client for components in the process, a server for the others. */
 import { LocalClient } from '../client/local.ts';
 import { bootstrap } from './bootstrap.ts';
+import { followDefinitions } from './custom/definitions.ts';
 import { newAuthority, newIdentity, type Authority } from './http/pki.ts';
 import { ApiServer } from './http/server.ts';
 import { Tokens, type TokenSubject } from './http/tokens.ts';
 import { kubeconfig } from './kubeconfig.ts';
 import type { KubeletPort } from './kubelet-port.ts';
 import { Registry } from './registry.ts';
+import { followQuotas } from './strategies/limits.ts';
 import { cidrRange, toAddress } from './strategies/services.ts';
 import { Store } from './store.ts';
 
@@ -23,6 +25,9 @@ export interface ApiOptions {
   /** Told of exceptions in listeners and connections, which must not end the server. */
   readonly onError?: (error: unknown) => void;
 }
+
+/** In ms. */
+const EVENT_LIFE = 3_600_000;
 
 export class Api {
   readonly client: LocalClient;
@@ -46,6 +51,9 @@ export class Api {
       caCertificate: this.authority.certificate,
       mayCreateInTerminating: (resource) => resource.group === '' && resource.plural === 'events',
     });
+    followDefinitions(this.registry);
+    followQuotas(this.registry);
+    this.#expireEvents();
     bootstrap(this.registry, address, options.apiPort ?? 6_443);
     this.client = new LocalClient(this.registry);
     const names = [
@@ -79,6 +87,17 @@ export class Api {
       identity,
       this.authority.certificate,
     );
+  }
+
+  /** Events live for an hour (kube-apiserver --event-ttl). */
+  #expireEvents(): void {
+    const timer = setInterval(() => {
+      const oldest = Date.now() - EVENT_LIFE;
+      for (const { metadata, lastTimestamp } of this.store.list('/events'))
+        if (Date.parse(lastTimestamp ?? metadata.creationTimestamp) < oldest)
+          this.store.remove('/events', metadata.namespace ?? '', metadata.name);
+    }, 60_000);
+    timer.unref();
   }
 
   /** A token for a pod's service account, valid for some seconds. */

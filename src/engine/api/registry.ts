@@ -22,6 +22,7 @@ import {
 } from './status.ts';
 import { type Store } from './store.ts';
 import { strategyOf } from './strategies/index.ts';
+import { admitQuota } from './strategies/limits.ts';
 
 export interface WriteOptions {
   /** Everything but the writing. */
@@ -125,6 +126,7 @@ export class Registry {
     this.#validate(resource, object, undefined);
     if (this.get(resource, metadata.namespace ?? '', metadata.name))
       throw alreadyExists(resource.group, resource.plural, metadata.name);
+    if (resource.scope === 'Namespaced') admitQuota(resource, object, this);
     options.warnings?.push(...(strategy.warnings?.(object, undefined) ?? []));
     options.track?.(object, undefined, '');
     if (options.dryRun) return object;

@@ -3,7 +3,7 @@
  * read them.
  */
 import type { KubeObject } from '../client/types.ts';
-import { has } from './json.ts';
+import { has, type JsonObject } from './json.ts';
 import { badRequest } from './status.ts';
 
 /** Whether a selector takes an object. */
@@ -250,4 +250,23 @@ export function matcher(
   if (options.fieldSelector?.trim()) all.push(fieldMatch(options.fieldSelector, selectable));
   if (all.length === 0) return undefined;
   return (object) => all.every((match) => match(object));
+}
+
+/** A metav1.LabelSelector on labels; one that is absent selects nothing. */
+export function matchesSelector(
+  selector: JsonObject | undefined,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  if (!selector) return false;
+  const own = (key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  for (const [key, value] of Object.entries(selector['matchLabels'] ?? {}))
+    if (own(key) !== value) return false;
+  for (const { key, operator, values = [] } of selector['matchExpressions'] ?? []) {
+    const value = own(key);
+    if (operator === 'In' && (value === undefined || !values.includes(value))) return false;
+    if (operator === 'NotIn' && value !== undefined && values.includes(value)) return false;
+    if (operator === 'Exists' && value === undefined) return false;
+    if (operator === 'DoesNotExist' && value !== undefined) return false;
+  }
+  return true;
 }

@@ -5,6 +5,7 @@ import type { Backend, NodeExec } from './backend.ts';
 import { removeStaleFlows } from './conntrack.ts';
 import { HealthServers, type Listen } from './health.ts';
 import { IptablesBackend } from './iptables.ts';
+import { removeIptables, removeNftables } from './leftovers.ts';
 import { NftablesBackend } from './nftables.ts';
 import type { EndpointSlice, Service } from './objects.ts';
 import { ProxyState } from './state.ts';
@@ -79,6 +80,7 @@ class Proxy implements KubeProxy {
     this.state = new ProxyState(node);
     this.health = new HealthServers(this.options.listen, mode, this.log);
     this.log(`Using ${mode} Proxier`);
+    await (mode === 'iptables' ? removeNftables(exec) : removeIptables(exec));
     if (mode === 'iptables')
       // NodePorts on 127.0.0.1 are routed away from lo, which the kernel forbids otherwise (ip-sysctl: route_localnet).
       await exec(['tee', '/proc/sys/net/ipv4/conf/all/route_localnet'], '1\n');

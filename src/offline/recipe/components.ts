@@ -2,15 +2,17 @@
 import {
   chmodSync,
   cpSync,
+  existsSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   renameSync,
   rmdirSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from '../../model/text.ts';
 import { followed, mustFit } from '../confined.ts';
 import type { Step, StepContext } from '../steps.ts';
@@ -129,7 +131,7 @@ export function componentStep(v: Versions, work: string): Step {
     sources: [join(configFolder(), 'images')],
     recipe: { components: COMPONENTS, names: imageNames(v, ''), version: 1 },
     lane: 'images',
-    room: 3e9,
+    room: 2.5e9,
     run: (context) => makeImages(imageNames(v, ''), context, work),
   };
 }
@@ -211,7 +213,9 @@ async function layBusybox(rootfs: string, folder: string, work: string): Promise
   rmdirSync(join(folder, 'usr/bin'));
   rmdirSync(join(folder, 'usr'));
   writeFileSync(join(folder, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  cpSync(join(configFolder(), 'images/busybox'), folder, { recursive: true });
+  for (const name of readdirSync(join(folder, 'bin'))) chmodSync(join(folder, 'bin', name), 0o755);
   const { stdout } = await mustFit(followed([busybox, '--list']), work);
   for (const name of stdout.split('\n'))
-    if (name && name !== basename(busybox)) symlinkSync('busybox', join(folder, 'bin', name));
+    if (name && !existsSync(join(folder, 'bin', name))) symlinkSync('busybox', join(folder, 'bin', name));
 }

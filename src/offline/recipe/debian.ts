@@ -42,6 +42,7 @@ const PACKAGES = {
       'mtr-tiny',
       'iperf3',
       'telnet',
+      'wget',
     ],
   ],
 } as const;
@@ -94,7 +95,7 @@ export function debianSteps(v: Versions, work: string): readonly Step[] {
     sources: [],
     recipe: { packages: PACKAGES[name], release: v.debian, leftOut: LEFT_OUT },
     lane: 'debian',
-    room: 2e9,
+    room: 1e9,
     run: async ({ folder, signal }) => {
       const asRoot = process.getuid?.() === 0;
       const argv = [

@@ -32,7 +32,7 @@ interface GoModule {
   readonly patch?: { readonly module: string; readonly add: Readonly<Record<string, string>> };
   /** Folders of a module's sources that an image needs: name of the copy to `[module, folder]`. */
   readonly keep?: Readonly<Record<string, readonly [string, string]>>;
-  /** Measured peak of module and build cache, in bytes. */
+  /** What it adds to module and build cache and to the results, measured, in bytes. */
   readonly room: number;
 }
 
@@ -46,8 +46,8 @@ function modules(v: Versions): readonly GoModule[] {
   ]);
   const calico = 'github.com/projectcalico/calico';
   return [
-    { name: 'podlab-runc', programs: [{ path: '.', name: 'podlab-runc' }], room: 100 * MB },
-    { name: 'pause', programs: [{ path: '.', name: 'pause' }], room: 100 * MB },
+    { name: 'podlab-runc', programs: [{ path: '.', name: 'podlab-runc' }], room: 50 * MB },
+    { name: 'pause', programs: [{ path: '.', name: 'pause' }], room: 50 * MB },
     {
       name: 'kubernetes',
       programs: [
@@ -58,24 +58,30 @@ function modules(v: Versions): readonly GoModule[] {
         .concat({ path: 'k8s.io/kubernetes/test/images/agnhost' }),
       // Without a version kubeadm sees v0.0.0 and refuses.
       set: Object.fromEntries(kubernetes) as Record<string, string>,
-      room: 4500 * MB,
+      room: 3200 * MB,
+    },
+    {
+      name: 'cri-tools',
+      programs: [{ path: 'sigs.k8s.io/cri-tools/cmd/crictl' }],
+      set: { 'sigs.k8s.io/cri-tools/pkg/version.Version': v.criTools },
+      room: 300 * MB,
     },
     {
       name: 'kind',
       programs: [{ path: 'sigs.k8s.io/kind' }],
       // The node's entrypoint and units, which kind's own node images are made of.
       keep: { node: ['sigs.k8s.io/kind', 'images/base/files'] },
-      room: 500 * MB,
+      room: 300 * MB,
     },
-    { name: 'etcd', programs: [{ path: '.', name: 'etcd' }], room: 900 * MB },
-    { name: 'coredns', programs: [{ path: 'github.com/coredns/coredns' }], room: 3000 * MB },
+    { name: 'etcd', programs: [{ path: '.', name: 'etcd' }], room: 500 * MB },
+    { name: 'coredns', programs: [{ path: 'github.com/coredns/coredns' }], room: 1800 * MB },
     {
       name: 'flannel-cni',
       programs: [{ path: 'github.com/containernetworking/plugins/plugins/meta/flannel' }],
       set: {
         'github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion': v.flannelCni,
       },
-      room: 300 * MB,
+      room: 100 * MB,
     },
     {
       name: 'flannel',
@@ -85,7 +91,7 @@ function modules(v: Versions): readonly GoModule[] {
         module: 'github.com/flannel-io/flannel',
         add: { 'pkg/backend/udp/podlab_no_cgo.go': 'overlay/udp_no_cgo.go' },
       },
-      room: 1500 * MB,
+      room: 800 * MB,
     },
     {
       name: 'calico',
@@ -106,7 +112,7 @@ function modules(v: Versions): readonly GoModule[] {
         'main.VERSION': v.calico,
       },
       keep: { filesystem: [calico, 'node/filesystem'], confd: [calico, 'confd/etc/calico/confd'] },
-      room: 3500 * MB,
+      room: 2200 * MB,
     },
   ];
 }

@@ -17,11 +17,11 @@ export function nodeStep(v: Versions, work: string): Step {
   return {
     name: 'node',
     title: text('Node image', '节点镜像'),
-    needs: ['go-kind', 'go-kubernetes', 'go-podlab-runc', 'rootfs-node', 'images'],
+    needs: ['go-kind', 'go-kubernetes', 'go-cri-tools', 'go-podlab-runc', 'rootfs-node', 'images'],
     sources: [config],
     recipe: { kubernetes: v.kubernetes, pause: imageNames(v, '').pause, version: 2 },
     lane: 'images',
-    room: 6e9,
+    room: 4.5e9,
     run: async (context) => {
       const files = join(context.folder, 'files');
       stage(files, v, context);
@@ -70,6 +70,7 @@ function stage(files: string, v: Versions, context: StepContext): void {
   };
   for (const name of ['kubeadm', 'kubelet', 'kubectl'])
     put(join(context.of('go-kubernetes'), 'bin', name), `usr/bin/${name}`);
+  put(join(context.of('go-cri-tools'), 'bin/crictl'), 'usr/local/bin/crictl');
   put(join(context.of('go-podlab-runc'), 'bin/podlab-runc'), 'usr/local/sbin/podlab-runc');
   // Executable bits are lost in a module archive.
   for (const folder of ['usr/local/bin', 'kind/bin'])

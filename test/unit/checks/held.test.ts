@@ -6,9 +6,9 @@ describe('a held connection', () => {
   const lines = (...rounds: string[]) => ['connected', 'nginx', ...rounds, 'end', ''].join('\n');
   it('counts answers before and since new connections are denied', () => {
     const said = lines('held nginx new CONNECTED', 'held nginx new TIMEOUT', 'held nginx new TIMEOUT');
-    expect(readHeld(said)).toEqual({ before: 1, since: 2, died: false });
+    expect(readHeld(said)).toEqual({ before: 2, since: 2, died: false });
     expect(readHeld(lines('held nginx new TIMEOUT', 'held - new TIMEOUT'))).toEqual({
-      before: 0,
+      before: 1,
       since: 1,
       died: true,
     });

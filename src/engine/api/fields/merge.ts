@@ -78,7 +78,7 @@ export function without(value: Json, set: FieldSet, shape: Shape): Json {
       const kept = gone ? without(value[key], gone, inner(shape, key)) : value[key];
       if (kept !== undefined) out[key] = kept;
     }
-    return Object.keys(out).length === 0 && set.self ? undefined : out;
+    return Object.keys(out).length === 0 && (set.self || shape.is === 'map') ? undefined : out;
   }
   if (Array.isArray(value) && (shape.is === 'keyed' || shape.is === 'set')) {
     const out: Json[] = [];
@@ -89,7 +89,7 @@ export function without(value: Json, set: FieldSet, shape: Shape): Json {
       const kept = gone ? without(item, gone, shape.is === 'keyed' ? shape.of : FREE) : item;
       if (kept !== undefined) out.push(kept);
     }
-    return out.length === 0 && set.self ? undefined : out;
+    return out.length === 0 ? undefined : out;
   }
   return set.self ? undefined : value;
 }

@@ -9,21 +9,32 @@ import { badRequest, tooLarge, unsupportedMediaType } from '../status.ts';
 /** kube-apiserver's limit of a request body, in bytes. */
 const MOST = 3 * 1024 * 1024;
 
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const stream = request.headers['content-encoding'] === 'gzip' ? request.pipe(createGunzip()) : request;
-  const pieces: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const piece of stream) {
-      size += (piece as Buffer).length;
-      if (size > MOST) break;
-      pieces.push(piece as Buffer);
-    }
-  } catch (error) {
-    throw badRequest(`the body could not be read: ${(error as Error).message}`);
-  }
-  if (size > MOST) throw tooLarge(`Request entity too large: limit is ${MOST}`);
-  return Buffer.concat(pieces);
+/** Rejects as soon as there is too much; the connection stays, so that the answer can be read. */
+export function readBody(request: IncomingMessage): Promise<Buffer> {
+  const gunzip = request.headers['content-encoding'] === 'gzip' ? createGunzip() : undefined;
+  const stream = gunzip ? request.pipe(gunzip) : request;
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let size = 0;
+    const fail = (error: unknown): void => {
+      stream.removeAllListeners('data');
+      if (gunzip) {
+        request.unpipe(gunzip);
+        gunzip.destroy();
+      }
+      reject(error as Error);
+    };
+    stream.on('data', (piece: Buffer) => {
+      size += piece.length;
+      if (size > MOST) fail(tooLarge(`Request entity too large: limit is ${MOST}`));
+      else pieces.push(piece);
+    });
+    stream.on('end', () => resolve(Buffer.concat(pieces)));
+    stream.on('error', (error) => fail(badRequest(`the body could not be read: ${error.message}`)));
+    request.on('close', () => {
+      if (!request.complete) fail(badRequest('the body ended before its length'));
+    });
+  });
 }
 
 export const contentType = (request: IncomingMessage): string =>

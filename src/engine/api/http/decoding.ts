@@ -1,6 +1,8 @@
 /** From a body to a stored object: its version, its fields, its name and namespace. */
 import type { KubeObject } from '../../client/types.ts';
-import { isObject, type JsonObject } from '../json.ts';
+import { schemaOf } from '../custom/objects.ts';
+import { prune } from '../custom/schema.ts';
+import { copy, isObject, type JsonObject } from '../json.ts';
 import type { WriteOptions } from '../registry.ts';
 import type { Served } from '../resources/catalog.ts';
 import { apiVersionOf } from '../resources/resource.ts';
@@ -32,7 +34,9 @@ export function decodeBody(
     );
   object['apiVersion'] = apiVersion;
   object['kind'] = kind;
-  const decoded = served.type ? checkFields(exchange, served, object, served.type) : (object as KubeObject);
+  const decoded = served.type
+    ? checkFields(exchange, served, object, served.type)
+    : checkCustom(exchange, served, object);
   if (!isObject(decoded.metadata)) decoded.metadata = {} as KubeObject['metadata'];
   const stored = toStored(served, decoded);
   const { metadata } = stored;
@@ -73,6 +77,17 @@ function checkFields(exchange: Exchange, served: Served, object: JsonObject, typ
   const { value, unknown } = decode(object, type, cannotBeHandled(served));
   reportUnknown(exchange, served, unknown, mode);
   return value as KubeObject;
+}
+
+/** A custom resource: what its version's schema does not have is taken away. */
+export function checkCustom(exchange: Exchange, served: Served, object: JsonObject): KubeObject {
+  const decoded = copy(object);
+  const metadata: unknown = decoded['metadata'];
+  const what = cannotBeHandled(served);
+  if (isObject(metadata)) decoded['metadata'] = decode(metadata, 'meta.v1.ObjectMeta', what).value;
+  const unknown = prune(decoded, schemaOf(served.resource, served.version));
+  reportUnknown(exchange, served, unknown, fieldValidation(exchange));
+  return decoded as KubeObject;
 }
 
 export function reportUnknown(

@@ -1,7 +1,7 @@
 /** PATCH in its four forms. */
 import type { KubeObject } from '../../client/types.ts';
 import { applyConfiguration } from '../fields/manage.ts';
-import { copy, equal, isObject, type JsonObject } from '../json.ts';
+import { equal, isObject, type JsonObject } from '../json.ts';
 import { jsonPatch } from '../patch/json-patch.ts';
 import { mergePatch } from '../patch/merge.ts';
 import { strategicPatch } from '../patch/strategic.ts';
@@ -12,7 +12,14 @@ import { badRequest, conflict, MODIFIED, notFound, unsupportedMediaType } from '
 import { contentType, parseBody, readBody } from './body.ts';
 import type { Context } from './context.ts';
 import { flag, managerOf, type Exchange, type ResourcePath } from './request.ts';
-import { cannotBeHandled, decodeBody, fieldValidation, reportUnknown, writeOptions } from './decoding.ts';
+import {
+  cannotBeHandled,
+  checkCustom,
+  decodeBody,
+  fieldValidation,
+  reportUnknown,
+  writeOptions,
+} from './decoding.ts';
 import { sendStored } from './resources.ts';
 import { toServed, toStored } from './shape.ts';
 import { hasStatus, managerFor, ownershipOf } from './tracking.ts';
@@ -96,7 +103,7 @@ export async function patchObject(
 function checked(exchange: Exchange, served: Served, out: JsonObject, from: KubeObject): KubeObject {
   if (out['kind'] !== from.kind || out['apiVersion'] !== from.apiVersion)
     throw badRequest('a patch cannot change kind or apiVersion');
-  if (!served.type) return copy(out) as KubeObject;
+  if (!served.type) return checkCustom(exchange, served, out);
   const { value, unknown } = decode(out, served.type, cannotBeHandled(served));
   reportUnknown(exchange, served, unknown, fieldValidation(exchange));
   if (!isObject(value['metadata'])) throw badRequest('the patch takes away metadata');

@@ -21,6 +21,17 @@ import { VERSION } from './version.ts';
 export type Listen =
   { readonly path: string } | { readonly fd: number } | { readonly host: string; readonly port: number };
 
+/** How long the rest of a body that nobody wants is read before the connection is cut, in ms. */
+const DRAINED_FOR = 2_000;
+
+/** Reads what is left of a body, so that it is not taken for the next request, but not for ever. */
+function drain(request: IncomingMessage): void {
+  request.resume();
+  const cut = setTimeout(() => request.socket.destroy(), DRAINED_FOR);
+  cut.unref();
+  request.on('end', () => clearTimeout(cut));
+}
+
 export class ApiServer {
   readonly #context: Context;
   readonly #identity: Identity;
@@ -109,8 +120,7 @@ export class ApiServer {
       await this.#route(exchange);
     } catch (error) {
       sendError(exchange, error, this.#context.onError);
-      // What is left of a body that was not read must not be taken for the next request.
-      if (!request.complete) request.resume();
+      if (!request.complete) drain(request);
     }
   }
 

@@ -2,6 +2,7 @@
 import { ApiError, type KubeObject } from '../../client/types.ts';
 import { copy, isObject, type JsonObject } from '../json.ts';
 import { timestamp } from '../names.ts';
+import { matchesSelector } from '../selectors.ts';
 import type { Served } from '../resources/catalog.ts';
 import { decode } from '../schema/decode.ts';
 import { badRequest, conflict, methodNotAllowed, MODIFIED, notFound, tooManyRequests } from '../status.ts';
@@ -220,25 +221,6 @@ function budgetsOf(context: Context, pod: KubeObject): KubeObject[] {
   return context.registry.store
     .list('policy/poddisruptionbudgets', pod.metadata.namespace)
     .filter((budget) => matchesSelector(budget.spec?.selector, labels));
-}
-
-/** A metav1.LabelSelector on labels; one that is absent selects nothing. */
-export function matchesSelector(
-  selector: JsonObject | undefined,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  if (!selector) return false;
-  const own = (key: string) => (Object.hasOwn(labels, key) ? labels[key] : undefined);
-  for (const [key, value] of Object.entries(selector['matchLabels'] ?? {}))
-    if (own(key) !== value) return false;
-  for (const { key, operator, values = [] } of selector['matchExpressions'] ?? []) {
-    const value = own(key);
-    if (operator === 'In' && (value === undefined || !values.includes(value))) return false;
-    if (operator === 'NotIn' && value !== undefined && values.includes(value)) return false;
-    if (operator === 'Exists' && value === undefined) return false;
-    if (operator === 'DoesNotExist' && value !== undefined) return false;
-  }
-  return true;
 }
 
 /** How long a token may live, in seconds: ten minutes to 2^32 (pkg/apis/authentication/validation). */

@@ -2,9 +2,18 @@
 import type { KubeObject } from '../../client/types.ts';
 import { badDnsLabel, badPathSegment } from '../names.ts';
 import type { Registry } from '../registry.ts';
+import { unhonoured } from '../coverage.ts';
 import { forbidden } from '../status.ts';
 import type { Strategy } from '../strategy.ts';
+import { bindingCauses, dataCauses, secretCauses } from './datavalidation.ts';
+import {
+  endpointsCauses,
+  endpointSliceCauses,
+  ingressCauses,
+  networkPolicyCauses,
+} from './networkvalidation.ts';
 import { fill } from './podspec.ts';
+import { budgetCauses } from './workloadvalidation.ts';
 
 /** Namespaces that cannot be deleted (admission plugin NamespaceLifecycle). */
 const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
@@ -81,6 +90,7 @@ export const networkPolicies: Strategy = {
     if (!spec.policyTypes?.length)
       spec.policyTypes = spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
   },
+  validate: networkPolicyCauses,
 };
 
 export const endpoints: Strategy = {
@@ -88,6 +98,8 @@ export const endpoints: Strategy = {
     for (const subset of object['subsets'] ?? [])
       for (const port of subset.ports ?? []) fill(port, 'protocol', 'TCP');
   },
+  validate: endpointsCauses,
+  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
 };
 
 export const endpointSlices: Strategy = {
@@ -97,6 +109,7 @@ export const endpointSlices: Strategy = {
       fill(port, 'name', '');
     }
   },
+  validate: endpointSliceCauses,
 };
 
 export const secrets: Strategy = {
@@ -110,6 +123,22 @@ export const secrets: Strategy = {
       delete secret['stringData'];
     }
   },
+  validate: secretCauses,
+};
+
+/** Defaults of a LimitRange's items (SetDefaults_LimitRangeItem). */
+export const limitRanges: Strategy = {
+  defaults: ({ spec }) => {
+    for (const item of spec?.limits ?? []) {
+      if (item.type !== 'Container') continue;
+      item.default = { ...item.max, ...item.default };
+      item.defaultRequest = { ...item.min, ...item.default, ...item.defaultRequest };
+    }
+  },
+};
+
+export const configMaps: Strategy = {
+  validate: (object, before) => dataCauses(object, before, ['data', 'binaryData']),
 };
 
 export const persistentVolumeClaims: Strategy = {
@@ -141,6 +170,13 @@ export const ingresses: Strategy = {
   create: (ingress) => {
     ingress.status = { loadBalancer: {} };
   },
+  validate: ingressCauses,
+  warnings: (ingress) =>
+    ingress.metadata.annotations?.['kubernetes.io/ingress.class'] !== undefined
+      ? [
+          'annotation "kubernetes.io/ingress.class" is deprecated, please use \'spec.ingressClassName\' instead',
+        ]
+      : [],
 };
 
 export const storageClasses: Strategy = {
@@ -170,6 +206,18 @@ export const bindings: Strategy = {
         if (subject.kind === 'User' || subject.kind === 'Group') subject.apiGroup = RBAC_GROUP;
       }
   },
+  validate: bindingCauses,
 };
 
-export const withStatus: Strategy = { create: emptyStatus };
+/** A kind that is stored whole, except for what the engine cannot honour. */
+export const limited = (kind: string): Strategy => ({
+  validate: (object) => unhonoured(kind, object).refused,
+  warnings: (object) => unhonoured(kind, object).warnings,
+});
+
+export const serviceCidrs: Strategy = {
+  validate: (object, before) =>
+    object.metadata.name === 'kubernetes' && !before ? [] : unhonoured('ServiceCIDR', object).refused,
+};
+
+export const budgets: Strategy = { create: emptyStatus, validate: budgetCauses };

@@ -1,11 +1,13 @@
 /** Pods: admission of the service account, priority, quality of service, graceful deletion. */
 import { notFound as noObject } from '../status.ts';
 import type { KubeObject } from '../../client/types.ts';
+import { unhonoured } from '../coverage.ts';
 import { copy, type Json } from '../json.ts';
 import { randomSuffix } from '../names.ts';
 import type { Registry } from '../registry.ts';
 import { forbidden } from '../status.ts';
 import type { Strategy } from '../strategy.ts';
+import { admitLimits } from './limits.ts';
 import { podSpecDefaults } from './podspec.ts';
 import { podCauses, podUpdateCauses } from './podvalidation.ts';
 
@@ -132,8 +134,10 @@ export const pods: Strategy = {
     admitTolerations(pod.spec);
     admitPriority(pod, registry);
     admitRuntimeClass(pod, registry);
+    admitLimits(pod, registry);
     pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
   },
+  warnings: (pod) => unhonoured('Pod', pod).warnings,
   validate: (pod, before) => (before ? podUpdateCauses(pod, before) : podCauses(pod)),
   grace: (pod, asked) => {
     // A pod that no kubelet holds, or that has ended, goes at once (pkg/registry/core/pod/strategy.go).

@@ -1,14 +1,28 @@
 /** Defaults of what makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs. */
 import type { KubeObject } from '../../client/types.ts';
+import { unhonoured } from '../coverage.ts';
 import type { Json } from '../json.ts';
 import type { Strategy } from '../strategy.ts';
 import { fill, podSpecDefaults } from './podspec.ts';
+import {
+  autoscalerCauses,
+  cronJobCauses,
+  daemonSetCauses,
+  deploymentCauses,
+  jobCauses,
+  replicaSetCauses,
+  replicationControllerCauses,
+  statefulSetCauses,
+} from './workloadvalidation.ts';
 
 const template = (spec: Json): void => {
   if (!spec?.template) return;
   spec.template.metadata ??= {};
   podSpecDefaults(spec.template.spec);
 };
+
+const templateWarnings = (object: KubeObject): string[] =>
+  unhonoured('Pod', object.spec?.template, 'spec.template').warnings;
 
 export const deployments: Strategy = {
   defaults: ({ spec }) => {
@@ -28,6 +42,8 @@ export const deployments: Strategy = {
   create: (object) => {
     object.status = {};
   },
+  validate: deploymentCauses,
+  warnings: templateWarnings,
 };
 
 export const replicaSets: Strategy = {
@@ -39,6 +55,8 @@ export const replicaSets: Strategy = {
   create: (object) => {
     object.status = { replicas: 0 };
   },
+  validate: replicaSetCauses,
+  warnings: templateWarnings,
 };
 
 export const replicationControllers: Strategy = {
@@ -54,6 +72,8 @@ export const replicationControllers: Strategy = {
   create: (object) => {
     object.status = { replicas: 0 };
   },
+  validate: replicationControllerCauses,
+  warnings: templateWarnings,
 };
 
 export const statefulSets: Strategy = {
@@ -83,6 +103,8 @@ export const statefulSets: Strategy = {
   create: (object) => {
     object.status = { replicas: 0, availableReplicas: 0 };
   },
+  validate: statefulSetCauses,
+  warnings: templateWarnings,
 };
 
 export const daemonSets: Strategy = {
@@ -106,6 +128,8 @@ export const daemonSets: Strategy = {
       numberReady: 0,
     };
   },
+  validate: daemonSetCauses,
+  warnings: templateWarnings,
 };
 
 function jobSpecDefaults(spec: Json): void {
@@ -139,6 +163,8 @@ export const jobs: Strategy = {
     jobSelector(job);
     job.status = {};
   },
+  validate: jobCauses,
+  warnings: templateWarnings,
 };
 
 export const cronJobs: Strategy = {
@@ -157,4 +183,17 @@ export const cronJobs: Strategy = {
   create: (object) => {
     object.status = {};
   },
+  validate: cronJobCauses,
+  warnings: (object) =>
+    unhonoured('Pod', object.spec?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template').warnings,
+};
+
+export const autoscalers: Strategy = {
+  defaults: ({ spec }) => {
+    if (spec) fill(spec, 'minReplicas', 1);
+  },
+  create: (object) => {
+    object.status = { currentReplicas: 0, desiredReplicas: 0 };
+  },
+  validate: autoscalerCauses,
 };
