@@ -133,8 +133,8 @@ const exists = (name: string): PodlabError =>
     fault: 'user',
     message: text(`Cluster ${name} is up already.`, `集群 ${name} 已在运行。`),
     hint: text(
-      `Use it: export KUBECONFIG=${kubeconfigOf(name)} ; or remove it: ./podlab down --name ${name}`,
-      `使用它：export KUBECONFIG=${kubeconfigOf(name)} ；或删除它：./podlab down --name ${name}`,
+      `Use it: export KUBECONFIG=${kubeconfigOf(name)} ; or remove it: ./podlab down ${name}`,
+      `使用它：export KUBECONFIG=${kubeconfigOf(name)} ；或删除它：./podlab down ${name}`,
     ),
   });
 

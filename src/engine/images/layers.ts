@@ -34,13 +34,14 @@ const ETC_FILES = [
 ]; // prettier-ignore
 const ETC_FOLDERS = ['alternatives', 'iproute2', 'ld.so.conf.d'];
 
+/** Only one uid and gid exist in the sandbox, so the users that programs like to become are that one. */
+const SERVICE_USERS = ['www-data', 'nginx', 'tcpdump'];
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
-www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin
-nginx:x:101:101:nginx:/nonexistent:/bin/false
+${SERVICE_USERS.map((name) => `${name}:x:0:0:${name}:/nonexistent:/usr/sbin/nologin\n`).join('')}\
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 `;
-const GROUP = 'root:x:0:\ndaemon:x:1:\ntty:x:5:\nwww-data:x:33:\nnginx:x:101:\nnogroup:x:65534:\n';
+const GROUP = `root:x:0:\ndaemon:x:1:\ntty:x:5:\n${SERVICE_USERS.map((name) => `${name}:x:0:\n`).join('')}nogroup:x:65534:\n`;
 
 const SKELETON: Readonly<Record<string, ImageFile>> = {
   '/etc/passwd': PASSWD,

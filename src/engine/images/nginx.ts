@@ -1,8 +1,7 @@
 /** The files of the nginx image, laid out as in the official one. */
 import type { ImageFile } from './image.ts';
 
-/** One uid is mapped in the sandbox, so the workers run as root of it: hence `user root`. */
-const CONF = `user  root;
+const CONF = `user  nginx;
 worker_processes  1;
 error_log  /var/log/nginx/error.log notice;
 pid        /run/nginx.pid;

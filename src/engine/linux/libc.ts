@@ -9,11 +9,13 @@ import { requireHere } from '../source.ts';
 
 interface Koffi {
   load(path: null): { func(signature: string): (...args: unknown[]) => number };
+  struct(name: string, fields: Record<string, string>): unknown;
   errno(): number;
   os: { errno: Record<string, number> };
 }
 const koffi = requireHere('koffi') as Koffi;
 const libc = koffi.load(null);
+koffi.struct('sock_fprog', { len: 'unsigned short', filter: 'void *' });
 
 const natives = {
   setns: libc.func('int setns(int fd, int kind)'),
@@ -32,7 +34,7 @@ const natives = {
   close: libc.func('int close(int fd)'),
   pipe2: libc.func('int pipe2(void *fds, int flags)'),
   ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)'),
-  mkfifo: libc.func('int mkfifo(const char *path, unsigned int mode)'),
+  prctl: libc.func('int prctl(int what, unsigned long mode, sock_fprog *program)'),
 } as const;
 
 /** The name of an error number: `ENOENT`. */
@@ -74,4 +76,9 @@ export function pipe(): [number, number] {
 /** Closes a descriptor; one that is closed already is left alone. */
 export function close(fd: number): void {
   natives.close(fd);
+}
+
+/** Installs a seccomp filter (prctl(2), PR_SET_SECCOMP in SECCOMP_MODE_FILTER). @param filter sock_filter structs */
+export function prctlFilter(length: number, filter: Buffer): void {
+  call('prctl', 'seccomp filter', 22, 2, { len: length, filter });
 }
