@@ -81,7 +81,7 @@ export function createTokenController(options: TokenOptions): Component {
     const secrets = work.watch(SECRETS, ({ object }) => {
       if (object['type'] === TOKEN_TYPE) work.queue.add(keyOf(object));
     });
-    const accounts = work.watch(ACCOUNTS, ({ type, object }) => {
+    const accounts = work.watch(ACCOUNTS, ({ type }) => {
       if (type === 'DELETED')
         for (const secret of secrets.list()) if (secret['type'] === TOKEN_TYPE) work.queue.add(keyOf(secret));
     });
