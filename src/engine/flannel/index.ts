@@ -2,6 +2,7 @@
  * flanneld on one node: writes what the CNI plugin reads, tells of itself in annotations of its Node
  * (the kube subnet manager), and keeps device, routes, neighbours and FDB for the other nodes.
  */
+import { existsSync } from 'node:fs';
 import { gr, type Client, type Informer, type KubeObject } from '../client/types.ts';
 import type { Component } from '../component.ts';
 import type { Machine } from '../node/machine.ts';
@@ -59,11 +60,11 @@ export class Flanneld implements Component {
     const nodes = client.informer(gr('nodes'));
     this.#nodes = nodes;
     const mac = vtepMac(machine.name);
-    if (mode === 'vxlan') {
-      const there = await machine.run(['ip', 'link', 'show', VXLAN_DEVICE]);
-      if (!there.ok) await machine.ip(vxlanDevice(machine.address, machine.podCidr, mac));
-    }
-    await masqueradeRules(machine, podSubnet);
+    const device = mode === 'vxlan' && !existsSync(machine.path(`/sys/class/net/${VXLAN_DEVICE}`));
+    await Promise.all([
+      device ? machine.ip(vxlanDevice(machine.address, machine.podCidr, mac)) : undefined,
+      masqueradeRules(machine, podSubnet),
+    ]);
     this.#writeSubnet();
     machine.writeFile('/etc/cni/net.d/10-flannel.conflist', CONFLIST);
     await client.patch(gr('nodes'), machine.name, undefined, {

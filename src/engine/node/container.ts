@@ -211,10 +211,15 @@ function bwrap(spec: ContainerSpec, root: string): string[] {
   argv.push('--as-pid-1', '--hostname', spec.hostname);
   // Only one uid is mapped in the sandbox; another one is that one under another name.
   if (uid !== 0 || gid !== 0) argv.push('--unshare-user', '--uid', String(uid), '--gid', String(gid));
-  argv.push(spec.readOnlyRoot ? '--ro-bind' : '--bind', root, '/');
+  argv.push('--bind', root, '/');
   for (const folder of spec.layers.binds) argv.push('--ro-bind', folder, folder);
   argv.push('--proc', '/proc', '--dev', '/dev', '--ro-bind', spec.sysfs, '/sys');
   for (const bind of spec.binds) argv.push(bind.readOnly ? '--ro-bind' : '--bind', bind.source, bind.target);
+  // Last, because mount points are made in it.
+  if (spec.readOnlyRoot) {
+    argv.push('--remount-ro', '/');
+    if (spec.layers.usr.length > 0) argv.push('--remount-ro', '/usr');
+  }
   argv.push('--chdir', spec.cwd);
   if (uid === 0 && gid === 0) argv.push(...bwrapArguments(spec.capabilities));
   argv.push('--', ...spec.argv);

@@ -36,18 +36,30 @@ function entering(container: Container, argv: readonly string[], tty: boolean): 
     sourceFile('node/enter.pl'),
     ...[String(pid), String(setns), String(prctl), tty ? '1' : '', cwd],
     ownUser ? 'all' : capabilityNumbers(capabilities),
-    `${ownUser ? 'user,' : ''}ipc,uts,pid,mnt`,
+    // The user namespace last: bwrap makes it inside of the one that owns the others.
+    `ipc,uts,pid,mnt${ownUser ? ',user' : ''}`,
     ...argv,
   ];
 }
 
 /** Runs a command in a container with the client's streams, to its end. */
-export function execute(
+export async function execute(
   container: Container,
   argv: readonly string[],
   streams: ContainerStreams,
 ): Promise<ExecResult> {
+  await startedUp(container);
   return streams.tty ? onTerminal(container, argv, streams) : onPipes(container, argv, streams);
+}
+
+/** How long bwrap may take to set a container up; a loaded machine is slow. Milliseconds. */
+const SET_UP_BOUND = 10_000;
+
+/** A container that has just been started has its program in a moment: before, its namespaces are not complete. */
+async function startedUp(container: Container): Promise<void> {
+  const until = Date.now() + SET_UP_BOUND;
+  while (container.pid === undefined && container.exit === undefined && Date.now() < until)
+    await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
 async function onPipes(

@@ -58,7 +58,7 @@ export class NodesPort implements KubeletPort {
     argv: readonly string[],
     streams: ContainerStreams,
   ): Promise<ExecResult> {
-    return execute(await startedUp(this.#running(pod, container)), argv, streams);
+    return execute(this.#running(pod, container), argv, streams);
   }
 
   async attach(pod: KubeObject, name: string, streams: ContainerStreams): Promise<ExecResult> {
@@ -122,13 +122,4 @@ export class NodesPort implements KubeletPort {
       );
     });
   }
-}
-
-/** A container that has just been started has its program in a moment: until then its namespaces are not complete. */
-async function startedUp(container: Container): Promise<Container> {
-  for (let waited = 0; container.pid === undefined && container.exit === undefined && waited < 2000;) {
-    await new Promise((resolve) => setTimeout(resolve, 2));
-    waited += 2;
-  }
-  return container;
 }

@@ -169,7 +169,8 @@ export function startProbe(
   // those looks can only find that the container is ready; failures count by the period.
   let eager = kind === 'Liveness' ? Infinity : FIRST_LOOK;
   const due = Date.now() + (probe.initialDelaySeconds ?? 0) * 1000;
-  let nextCounted = due + FIRST_LOOK;
+  // The kubelet's worker looks at its period, and at readiness and start-up at once when a container has started.
+  let nextCounted = due + (kind === 'Liveness' ? period : FIRST_LOOK);
   const look = async () => {
     const counted = Date.now() >= nextCounted;
     const asked = await ask(probe, probe.timeoutSeconds ?? 1, target);
