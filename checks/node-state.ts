@@ -24,8 +24,9 @@ export interface Changed {
 const APPLY = `
 setsid sh -c 'sleep "$1"; sh -c "$2"' podlab-revert "$3" "$2" </dev/null >/dev/null 2>&1 &
 timer=$!
-if sh -ec "$1" >&2; then echo $timer; exit 0; fi
+sh -ec "$1" >&2
 code=$?
+if [ $code = 0 ]; then echo $timer; exit 0; fi
 kill -TERM -$timer 2>/dev/null
 sh -c "$2"
 exit $code`;

@@ -63,6 +63,7 @@ const selectorOf = (labels: Labels): string =>
 /** What the API tells of a pod that may not run yet. */
 export interface PodState {
   readonly name: string;
+  readonly uid: string;
   readonly phase: string;
   readonly node: string;
   readonly ip: string;
@@ -91,7 +92,7 @@ export async function podStates(stage: Stage, labels: Labels): Promise<Observati
       const [node, ip] = [pod.spec.nodeName ?? '', pod.status?.podIP ?? ''];
       const container: string = pod.spec.containers[0].name;
       return {
-        ...{ name, node, ip, ready, phase: pod.status?.phase ?? '' },
+        ...{ name, uid, node, ip, ready, phase: pod.status?.phase ?? '' },
         ...(ready && ip ? { handle: { name, namespace: namespace!, container, ip, node, uid } } : {}),
         owners: ownerReferences.map((one: { kind: string; name: string }) => `${one.kind}/${one.name}`),
       };

@@ -56,21 +56,33 @@ const claim: Claim = {
     const lost = started.value[0]!;
     await stage.kube.delete({ apiVersion: 'v1', kind: 'Pod', name: lost.name, namespace: lost.namespace });
     const old = new Set(started.value.map((one) => one.uid));
-    const replaced = await stage.until(
+    const young = async () =>
+      derive(await podStates(stage, WEB), (pods) => pods.filter((one) => !old.has(one.uid)));
+    const made = await stage.until(
       text('the deleted pod is replaced', '被删除的 Pod 得到替补'),
-      async () => derive(await podsOf(stage, WEB), (pods) => pods.filter((one) => !old.has(one.uid))),
-      (fresh) => fresh.length > 0,
+      young,
+      (pods) => pods.length > 0,
       { within: 30_000 },
     );
+    // One that was made is waited for; where none was made, none would come.
+    const replaced =
+      made.asked && made.value.length > 0
+        ? await stage.until(
+            text('the replacement runs', '替补 Pod 运行'),
+            young,
+            (pods) => pods.some((one) => one.ready),
+            START,
+          )
+        : made;
     await stage.decisive(
       {
         id: 'replaced',
         question: text('new pods after one was deleted', '删除一个 Pod 之后出现的新 Pod 数'),
       },
       that(text('1', '1'), (count: number) => count === 1),
-      derive(replaced, (fresh) => fresh.length),
+      derive(replaced, (pods) => pods.filter((one) => one.ready).length),
     );
-    const fresh = replaced.asked ? replaced.value[0] : undefined;
+    const fresh = replaced.asked ? replaced.value.find((one) => one.ready) : undefined;
     if (fresh)
       await stage.decisive(
         { id: 'reach new', question: text('A -> the replacement :80', 'A -> 替补 Pod 的 80 端口') },

@@ -65,7 +65,7 @@ const claim: Claim = {
           pods.filter((one) => one.name === 'db-0' && one.uid !== first!.uid),
         ),
       (pods) => pods.length === 1,
-      { within: 60_000 },
+      { within: 90_000 },
     );
     if (!again.asked || again.value.length === 0) {
       await stage.decisive(

@@ -149,8 +149,10 @@ const claim: Claim = {
           (await stage.kube.get({ apiVersion: 'v1', kind: 'Pod', name, namespace: stage.namespace }))![
             'status'
           ];
-        const [nodeA] = nodesApart(stage, 3) as [string];
-        const [b, c] = [(await of('b')).podIP, (await of('c')).podIP];
+        const [nodeA, nodeB] = nodesApart(stage, 3) as [string, string];
+        const [a, b, c] = [(await of('a')).podIP, (await of('b')).podIP, (await of('c')).podIP];
+        // B's node takes the copies and sends them no further.
+        await dropOnNode(stage, nodeB, 'copies', { incoming: [`ip saddr ${a} ip daddr ${c}`] });
         // The copy is to take the way to B: through the same gateway and device.
         const chain = 'add chain ip podlab-mirror out { type filter hook postrouting priority 500 ; }';
         await changeNode(stage, nodeA, {

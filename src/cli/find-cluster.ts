@@ -10,7 +10,7 @@ export interface Known {
   readonly summary: ClusterSummary;
 }
 
-/** Every cluster of every backend; a backend that cannot be asked (no Docker) has none. */
+/** Every cluster of every backend, by name. */
 export async function known(backends: readonly Backend[]): Promise<Known[]> {
   const lists = await Promise.all(
     backends.map(async (backend) => (await backend.list()).map((summary) => ({ backend, summary }))),

@@ -166,6 +166,32 @@ describe.each<ProxyMode>(['iptables', 'nftables'])('kube-proxy in %s mode', (mod
     expect(await lab.ask('cli1', '10.96.0.89:53', options)).toEqual(['web2 10.244.1.4']);
   });
 
+  it('takes hundreds of Services in pieces that the kernel accepts, and a change writes what changed', async () => {
+    const first = proxies[0] as KubeProxy;
+    await first.stop();
+    const pods = ['web1', 'web2', 'web3'].map((pod) => endpoint(pod));
+    for (let i = 0; i < 400; i++) {
+      const clusterIP = `10.96.${8 + (i >> 8)}.${i & 255}`;
+      await put(SERVICES, service(`default/many${i}`, { clusterIP, ports: [{ name: 'p', port: 80 }] }));
+      await put(SLICES, slice(`default/many${i}`, { name: 'p', port: 8080 }, pods));
+    }
+    await first.start();
+    const whole = first.lastBytes;
+    for (const ip of ['10.96.8.0', '10.96.9.143'])
+      expect(await lab.ask('cli1', `${ip}:80`, { times: 40 })).toHaveLength(3);
+    await have('many300', { clusterIP: '10.96.9.44' }, ['web2']);
+    expect(first.lastBytes).toBeLessThan(whole / 100);
+    expect(await lab.ask('cli1', '10.96.9.44:80', { times: 10 })).toEqual(['web2 10.244.1.4']);
+    await have('one-more', { clusterIP: '10.96.20.1' }, ['web1']);
+    expect(await lab.ask('cli1', '10.96.20.1:80')).toEqual(['web1 10.244.1.4']);
+    for (let i = 0; i < 400; i++) {
+      await client.delete(SERVICES, `many${i}`, 'default');
+      await client.delete(SLICES, `many${i}-1`, 'default');
+    }
+    await first.settled();
+    expect(logs.filter((line) => line.includes('failed'))).toEqual([]);
+  });
+
   it('leaves the rules in place when it stops, and takes up what changed meanwhile when it starts again', async () => {
     const [proxy] = proxies;
     await have('again', { clusterIP: '10.96.0.90' }, ['web1']);

@@ -80,7 +80,7 @@ export const LIMITS: readonly Limit[] = [
 ];
 
 /** Groups of custom resources that say what the network should do, and that nothing in the engine acts upon. */
-const UNSERVED: readonly { group: RegExp; kind: RegExp; what: string }[] = [
+export const UNSERVED: readonly { group: RegExp; kind: RegExp; what: string }[] = [
   {
     group: /(^|\.)projectcalico\.org$/,
     kind: /NetworkPolicy$|NetworkSet$|^HostEndpoint$|^BGP|^IPPool$/,

@@ -16,7 +16,16 @@ export function copy<T>(value: T): T {
   const out: JsonObject = {};
   for (const key of Object.keys(value)) {
     const field = (value as JsonObject)[key];
-    if (field !== undefined) out[key] = copy(field);
+    if (field === undefined) continue;
+    // A field of that name is a field like any other; assigned, it would become the prototype.
+    if (key === '__proto__')
+      Object.defineProperty(out, key, {
+        value: copy(field),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+    else out[key] = copy(field);
   }
   return out as T;
 }

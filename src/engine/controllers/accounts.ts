@@ -1,7 +1,10 @@
-/** What every namespace has: the service account `default` and the cluster's authority as a ConfigMap; put back when deleted. */
+/**
+ * Service accounts: the account `default` and the cluster's authority that every namespace has, put back when deleted,
+ * and tokens in Secrets for those who still ask for one that way.
+ */
 import { gr, type KubeObject } from '../client/types.ts';
 import type { Component } from '../component.ts';
-import { controller, type ControllerOptions } from './controller.ts';
+import { controller, keyOf, splitKey, type ControllerOptions } from './controller.ts';
 
 const ACCOUNTS = gr('serviceaccounts');
 const CONFIGMAPS = gr('configmaps');
@@ -59,6 +62,48 @@ export function createRootCaPublisher(options: RootCaOptions): Component {
           },
           data,
         });
+    };
+  });
+}
+
+export interface TokenOptions extends ControllerOptions {
+  readonly caCertificate: string;
+  /** Signs a token of an account that does not expire. */
+  readonly issueToken: (account: { namespace: string; name: string; uid: string }) => Promise<string>;
+}
+
+const SECRETS = gr('secrets');
+const TOKEN_TYPE = 'kubernetes.io/service-account-token';
+
+/** Fills Secrets of type service-account-token, and deletes those of accounts that are gone. */
+export function createTokenController(options: TokenOptions): Component {
+  return controller(options, 'serviceaccount-token-controller', 'serviceaccount-token-controller', (work) => {
+    const secrets = work.watch(SECRETS, ({ object }) => {
+      if (object['type'] === TOKEN_TYPE) work.queue.add(keyOf(object));
+    });
+    const accounts = work.watch(ACCOUNTS, ({ type }) => {
+      if (type === 'DELETED')
+        for (const secret of secrets.list()) if (secret['type'] === TOKEN_TYPE) work.queue.add(keyOf(secret));
+    });
+    const encode = (text: string) => Buffer.from(text).toString('base64');
+    return async (key) => {
+      const { namespace, name } = splitKey(key);
+      const secret = secrets.get(name, namespace);
+      if (!secret || secret.metadata.deletionTimestamp) return;
+      const owner = secret.metadata.annotations?.['kubernetes.io/service-account.name'] ?? '';
+      const account = accounts.get(owner, namespace);
+      if (!account) return work.client.delete(SECRETS, name, namespace);
+      const uid = account.metadata.uid ?? '';
+      if (secret['data']?.token) return;
+      const token = await options.issueToken({ namespace, name: owner, uid });
+      await work.client.patch(SECRETS, name, namespace, {
+        metadata: { annotations: { 'kubernetes.io/service-account.uid': uid } },
+        data: {
+          token: encode(token),
+          'ca.crt': encode(options.caCertificate),
+          namespace: encode(namespace),
+        },
+      });
     };
   });
 }

@@ -24,9 +24,9 @@ type DaemonSet = KubeObject<
 export function createDaemonSetController(options: ControllerOptions): Component {
   return controller(options, 'daemonset-controller', 'daemonset-controller', (work) => {
     const sets = work.watch<DaemonSet>(SETS, ({ object }) => work.queue.add(keyOf(object)));
-    const nodes = work.watch<Node>(gr('nodes'), ({ object, before }) => {
+    const nodes = work.watch<Node>(gr('nodes'), ({ type, object, before }) => {
       const view = (node: Node) => [node.metadata.labels, node.spec?.taints, node.spec?.unschedulable];
-      if (before && object !== before && equal(view(before), view(object))) return;
+      if (type === 'MODIFIED' && before && equal(view(before), view(object))) return;
       for (const set of sets.list()) work.queue.add(keyOf(set));
     });
     watchOwned(work, 'DaemonSet', (pod) => {

@@ -96,8 +96,8 @@ export function watchServices(work: Work) {
     else some.set(name, object);
     work.queue.add(keyOf(object));
   });
-  work.watch<Pod>(PODS, ({ object, before }) => {
-    if (before && !matters(before, object)) return;
+  work.watch<Pod>(PODS, ({ type, object, before }) => {
+    if (type === 'MODIFIED' && before && !matters(before, object)) return;
     for (const service of byNamespace.get(object.metadata.namespace ?? '')?.values() ?? [])
       for (const pod of before ? [object, before] : [object])
         if (selectsAll(service.spec?.selector, pod.metadata.labels)) work.queue.add(keyOf(service));

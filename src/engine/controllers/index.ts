@@ -5,7 +5,12 @@
  * HorizontalPodAutoscalers are stored and nothing acts on them: there are no metrics.
  */
 import type { Component } from '../component.ts';
-import { createRootCaPublisher, createServiceAccountController } from './accounts.ts';
+import {
+  createRootCaPublisher,
+  createServiceAccountController,
+  createTokenController,
+  type TokenOptions,
+} from './accounts.ts';
 import type { ControllerOptions } from './controller.ts';
 import { createCronJobController } from './cronjob.ts';
 import { createDaemonSetController } from './daemonset.ts';
@@ -31,6 +36,8 @@ export interface ControllersOptions extends ControllerOptions {
   readonly resources: () => Iterable<ServedResource>;
   /** PEM of the authority that signs the API server's certificate. */
   readonly caCertificate: string;
+  /** Signs tokens for Secrets of type service-account-token; without it such Secrets stay empty. */
+  readonly issueToken?: TokenOptions['issueToken'];
   /** How long a kubelet may be silent before its node is held lost, in ms; 50 s unless given. */
   readonly nodeGraceMs?: number;
   /** How often to look at nodes, in ms; 5 s unless given. */
@@ -39,7 +46,7 @@ export interface ControllersOptions extends ControllerOptions {
 
 /** All controllers and the scheduler, not yet started, in the order in which to start them. */
 export function createControllers(options: ControllersOptions): Component[] {
-  const { nodeGraceMs, nodePeriodMs } = options;
+  const { nodeGraceMs, nodePeriodMs, issueToken } = options;
   const nodeOptions = {
     ...options,
     ...(nodeGraceMs === undefined ? {} : { graceMs: nodeGraceMs }),
@@ -48,6 +55,7 @@ export function createControllers(options: ControllersOptions): Component[] {
   return [
     createServiceAccountController(options),
     createRootCaPublisher(options),
+    ...(issueToken ? [createTokenController({ ...options, issueToken })] : []),
     createNodeLifecycleController(nodeOptions),
     createScheduler(options),
     createReplicaSetController(options),

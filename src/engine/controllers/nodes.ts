@@ -24,7 +24,14 @@ export interface NodeLifecycleOptions extends ControllerOptions {
 export function createNodeLifecycleController(options: NodeLifecycleOptions): Component {
   const { graceMs = 50_000, periodMs = 5_000 } = options;
   return controller(options, 'node-lifecycle-controller', 'node-controller', (work) => {
-    const nodes = work.watch<Node>(NODES, ({ object }) => work.queue.add(`node/${object.metadata.name}`));
+    /** Nodes that were ready and are no longer: their pods count as not ready from that moment on. */
+    const fell = new Set<string>();
+    const nodes = work.watch<Node>(NODES, ({ type, object, before }) => {
+      const { name } = object.metadata;
+      if (type === 'DELETED' || readiness(object)?.status === 'True') fell.delete(name);
+      else if (before && readiness(before)?.status === 'True') fell.add(name);
+      work.queue.add(`node/${name}`);
+    });
     const leases = work.watch(LEASES, () => undefined, { namespace: 'kube-node-lease' });
     const pods = work.watch<Pod>(PODS, ({ type, object, before }) => {
       if (type !== 'DELETED' && object.spec?.nodeName && before?.spec?.nodeName !== object.spec.nodeName)
@@ -52,7 +59,10 @@ export function createNodeLifecycleController(options: NodeLifecycleOptions): Co
           spec: { taints: taints.length > 0 ? taints : null },
         });
       const here = pods.list().filter(({ spec }) => spec?.nodeName === rest);
-      if (readiness(node)?.status !== 'True') await markNotReady(work, here);
+      if (fell.has(rest)) {
+        await markNotReady(work, here);
+        fell.delete(rest);
+      }
       if (taints.some(({ effect }) => effect === 'NoExecute'))
         for (const pod of here) await evict(work, node, pod);
     };

@@ -88,7 +88,7 @@ function replicas(
       const mine = await claim(work.client, set, all, (labels) => selects(selectorOf(set), labels));
       const active = mine.filter(isActive);
       let failure: string | undefined;
-      if (!set.metadata.deletionTimestamp) failure = await adjust(work, set, active, all);
+      if (!set.metadata.deletionTimestamp) failure = await adjust(work, set, active);
       await report(
         work,
         of,
@@ -145,12 +145,7 @@ export async function claim(
 }
 
 /** Makes or deletes pods; returns why it could not. */
-async function adjust(
-  work: Work,
-  set: ReplicaSet,
-  active: readonly Pod[],
-  all: readonly Pod[],
-): Promise<string | undefined> {
+async function adjust(work: Work, set: ReplicaSet, active: readonly Pod[]): Promise<string | undefined> {
   const { client, events } = work;
   const missing = (set.spec?.replicas ?? 1) - active.length;
   try {
@@ -162,15 +157,8 @@ async function adjust(
       events(set, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
     }
     if (missing < 0) {
-      // Among equals those go first that share their node with more pods of the same owner's owner.
-      const cousins = new Set([set.metadata.uid]);
-      const crowd = (pod: Pod) =>
-        all.filter(
-          (other) =>
-            other.spec?.nodeName === pod.spec?.nodeName &&
-            isActive(other) &&
-            cousins.has(controllerRef(other)?.uid),
-        ).length;
+      // Among equals those go first that share their node with more of their kind.
+      const crowd = (pod: Pod) => active.filter(({ spec }) => spec?.nodeName === pod.spec?.nodeName).length;
       const victims = [...active].sort(deletionOrder(crowd)).slice(0, -missing);
       for (const pod of victims) {
         await client.delete(PODS, pod.metadata.name, pod.metadata.namespace, { uid: pod.metadata.uid ?? '' });

@@ -1,4 +1,4 @@
-/** The sockets of a name server: DNS on UDP and TCP, and CoreDNS' health and readiness over HTTP. */
+/** The sockets of a name server: DNS on UDP and TCP, and CoreDNS' health, readiness and counters over HTTP. */
 import type { Socket as UdpSocket } from 'node:dgram';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
@@ -16,7 +16,7 @@ export type AnswerFunction = (query: Buffer, transport: 'udp' | 'tcp') => Buffer
 /** How long a TCP client may be silent, in ms. */
 const IDLE_MS = 10_000;
 
-/** Serves on port 53, with health on 8080 and readiness on 8181. Returns how to stop. */
+/** Serves on port 53, with health on 8080, readiness on 8181 and counters on 9153. Returns how to stop. */
 export async function serveDns(answer: AnswerFunction, sockets: DnsSockets): Promise<() => void> {
   const open = new Set<Socket>();
   const tcp = createTcpServer((socket) => {
@@ -30,6 +30,7 @@ export async function serveDns(answer: AnswerFunction, sockets: DnsSockets): Pro
       // Each message stands behind its length in two bytes (RFC 1035, 4.2.2).
       while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
         const end = 2 + received.readUInt16BE(0);
+        asked.tcp++;
         const reply = answer(received.subarray(2, end), 'tcp');
         received = received.subarray(end);
         if (!reply) continue;
@@ -39,17 +40,24 @@ export async function serveDns(answer: AnswerFunction, sockets: DnsSockets): Pro
       }
     });
   });
-  const http = [8080, 8181].map((port) => ({
-    port,
+  const asked = { udp: 0, tcp: 0 };
+  const pages: Record<number, [path: string, page: () => string]> = {
+    8080: ['/health', () => 'OK'],
+    8181: ['/ready', () => 'OK'],
+    9153: ['/metrics', () => metrics(asked)],
+  };
+  const http = Object.entries(pages).map(([port, [path, page]]) => ({
+    port: Number(port),
     server: createHttpServer((request, response) => {
-      const ok = request.url === (port === 8080 ? '/health' : '/ready');
+      const ok = request.url === path;
       response.writeHead(ok ? 200 : 404, { 'content-type': 'text/plain; charset=utf-8' });
-      response.end(ok ? 'OK' : '404 page not found\n');
+      response.end(ok ? page() : '404 page not found\n');
     }),
   }));
 
   const udp = await sockets.udp(53);
   udp.on('message', (message, { address, port }) => {
+    asked.udp++;
     const reply = answer(message, 'udp');
     if (reply) udp.send(reply, port, address);
   });
@@ -66,4 +74,13 @@ export async function serveDns(answer: AnswerFunction, sockets: DnsSockets): Pro
     }
     for (const socket of open) socket.destroy();
   };
+}
+
+/** In the text format of Prometheus, as CoreDNS' plugin of that name. */
+function metrics(asked: Readonly<Record<'udp' | 'tcp', number>>): string {
+  const name = 'coredns_dns_requests_total';
+  const lines = Object.entries(asked).map(
+    ([proto, count]) => `${name}{family="1",proto="${proto}",server="dns://:53",view="",zone="."} ${count}`,
+  );
+  return `# HELP ${name} Counter of DNS requests made per zone, protocol and family.\n# TYPE ${name} counter\n${lines.join('\n')}\n`;
 }

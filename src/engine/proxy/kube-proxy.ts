@@ -57,7 +57,9 @@ class Proxy implements KubeProxy {
   private timer: NodeJS.Timeout | undefined;
   private syncing: Promise<void> = Promise.resolve();
   private pending = false;
+  /** When the last sync ended and how long it took, in ms. */
   private lastEnd = -Infinity;
+  private lastDuration = 0;
   private zone = '';
   private readonly log: (line: string) => void;
 
@@ -149,7 +151,8 @@ class Proxy implements KubeProxy {
   private soon(delay = 0): void {
     if (this.pending || !this.running) return;
     this.pending = true;
-    const period = this.options.minSyncPeriod ?? 50;
+    // At most half of the time is spent on syncing, however many Services change.
+    const period = Math.max(this.options.minSyncPeriod ?? 50, this.lastDuration);
     const wait = Math.max(delay, this.lastEnd + period - performance.now(), 0);
     this.timer = setTimeout(() => {
       this.syncing = this.syncing.then(() => this.sync());
@@ -159,6 +162,7 @@ class Proxy implements KubeProxy {
   private async sync(): Promise<void> {
     this.pending = false; // Changes from now on ask for another one.
     if (!this.running) return;
+    const began = performance.now();
     const changed = this.state.take();
     try {
       this.lastBytes = (await this.backend.sync(this.state, changed)).bytes;
@@ -170,6 +174,7 @@ class Proxy implements KubeProxy {
       this.soon(1_000);
     }
     this.lastEnd = performance.now();
+    this.lastDuration = this.lastEnd - began;
   }
 
   private healthChecks(): Map<string, { port: number; localEndpoints: number }> {

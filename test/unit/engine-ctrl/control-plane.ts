@@ -124,7 +124,8 @@ function kubeletOf(client: LocalClient): () => void {
     const image: string = object.spec.containers[0].image;
     const phase = image === 'done' ? 'Succeeded' : image === 'failed' ? 'Failed' : 'Running';
     const ready = image === 'broken' || phase !== 'Running' ? 'False' : 'True';
-    const podIP = `10.244.0.${++last}`;
+    last += 1;
+    const podIP = `10.244.${last >> 8}.${last & 255}`;
     setImmediate(
       () =>
         void client

@@ -1,6 +1,6 @@
 /** What the node agent works out without a kernel: names, environments, files, routes, logs, statuses. */
 import { text as textOf } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AddressBook } from '../../../src/engine/calico/ipam.ts';
 import { delegateOf } from '../../../src/engine/flannel/plugin.ts';
 import { hostGwPeer, vtepMac, vxlanPeer } from '../../../src/engine/flannel/routes.ts';
@@ -184,6 +184,8 @@ describe('logs', () => {
 
 describe('restarts', () => {
   it('the first is at once, then 10 s, 20 s and so on up to 5 minutes', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     const record = new ContainerRecord({ name: 'c' }, 'main');
     const waits = Array.from({ length: 8 }, () => {
       record.backOff(100);
