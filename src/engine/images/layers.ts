@@ -34,11 +34,13 @@ const ETC_FILES = [
 ]; // prettier-ignore
 const ETC_FOLDERS = ['alternatives', 'iproute2', 'ld.so.conf.d'];
 
+/** One user is mapped in the sandbox, so the user that tcpdump turns into is root under another name. */
 const PASSWD = `root:x:0:0:root:/root:/bin/sh
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin
 nginx:x:101:101:nginx:/nonexistent:/bin/false
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+tcpdump:x:0:0:tcpdump:/nonexistent:/usr/sbin/nologin
 `;
 const GROUP = 'root:x:0:\ndaemon:x:1:\ntty:x:5:\nwww-data:x:33:\nnginx:x:101:\nnogroup:x:65534:\n';
 

@@ -9,13 +9,19 @@ import { requireHere } from '../source.ts';
 
 interface Koffi {
   load(path: null): { func(signature: string): (...args: unknown[]) => number };
+  struct(name: string, fields: Record<string, string>): unknown;
   errno(): number;
   os: { errno: Record<string, number> };
 }
 const koffi = requireHere('koffi') as Koffi;
 const libc = koffi.load(null);
 
+koffi.struct('sock_fprog', { length: 'unsigned short', filter: 'const void *' });
+
 const natives = {
+  prctl: libc.func(
+    'int prctl(int option, unsigned long mode, const sock_fprog *program, unsigned long a, unsigned long b)',
+  ),
   setns: libc.func('int setns(int fd, int kind)'),
   unshare: libc.func('int unshare(int flags)'),
   sethostname: libc.func('int sethostname(const char *name, size_t length)'),
@@ -74,4 +80,9 @@ export function pipe(): [number, number] {
 /** Closes a descriptor; one that is closed already is left alone. */
 export function close(fd: number): void {
   natives.close(fd);
+}
+
+/** PR_SET_SECCOMP with SECCOMP_MODE_FILTER (prctl(2)); `program` holds sock_filter instructions of 8 bytes. */
+export function prctlFilter(program: Buffer): void {
+  call('prctl', 'seccomp filter', 22, 2, { length: program.length / 8, filter: program }, 0, 0);
 }
