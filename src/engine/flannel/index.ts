@@ -63,7 +63,9 @@ export class Flanneld implements Component {
         ? (await machine.run(['cat', `/sys/class/net/${VXLAN_DEVICE}/address`])).stdout.trim()
         : '';
     const device = mode === 'vxlan' && there === '';
-    const mac = there === '' ? drawMac() : there;
+    // flanneld keeps the MAC that its node tells of; a node that joins anew draws one.
+    const told = peerOf((await client.get(gr('nodes'), machine.name))!)?.vtepMac;
+    const mac = there || told || drawMac();
     await Promise.all([
       device ? machine.ip(vxlanDevice(machine.address, machine.podCidr, mac)) : undefined,
       masqueradeRules(machine, podSubnet),
