@@ -44,7 +44,7 @@ d=$(mktemp -d /tmp/podlab-capture.XXXXXX) || exit 1
 set -- "$1" "$2" \${3:+nsenter} \${3:+--net="$3"} \${3:+--}
 device=$1; filter=$2; shift 2
 command -v tcpdump >/dev/null || { echo 'tcpdump: not found' >&2; rm -rf "$d"; exit 127; }
-setsid timeout -s INT 240 "$@" tcpdump -Z root -i "$device" -nn -tt -l -s 160 --immediate-mode "$filter" >"$d/out" 2>"$d/err" </dev/null &
+setsid timeout -s INT 240 "$@" tcpdump -i "$device" -nn -tt -l -s 160 --immediate-mode "$filter" >"$d/out" 2>"$d/err" </dev/null &
 p=$!
 tries=0
 until grep -q 'listening on' "$d/err"; do

@@ -13,7 +13,6 @@ import { type ClusterConfig, FILES, portSocket } from './config.ts';
 import { flannelPlugin } from './flannel/index.ts';
 import { GatewayController } from './gateway/index.ts';
 import { IngressController } from './ingress/index.ts';
-import { ignoreSetgroups } from './linux/seccomp.ts';
 import { joinSegment, nodeAddress } from './linux/segment.ts';
 import { dnsAddress, staticPods, systemObjects } from './manifests.ts';
 import { Cni, type InProcessPlugin } from './node/cni.ts';
@@ -42,7 +41,6 @@ export interface Booted {
 /** @param folder the cluster's run folder @param hostPort where the relay listens on 127.0.0.1 */
 export async function boot(folder: string, hostPort: number): Promise<Booted> {
   const config = JSON.parse(readFileSync(join(folder, FILES.config), 'utf8')) as ClusterConfig;
-  ignoreSetgroups();
   const sandbox = await makeSandbox(join(folder, FILES.sandbox));
   const machines = config.nodes.map((node, index) => machine(config, node, index, sandbox));
   const kubelets = new Map<string, Kubelet>();

@@ -2,7 +2,6 @@
  * flanneld on one node: writes what the CNI plugin reads, tells of itself in annotations of its Node
  * (the kube subnet manager), and keeps device, routes, neighbours and FDB for the other nodes.
  */
-import { existsSync } from 'node:fs';
 import { gr, type Client, type Informer, type KubeObject } from '../client/types.ts';
 import type { Component } from '../component.ts';
 import type { Machine } from '../node/machine.ts';
@@ -10,7 +9,7 @@ import {
   hostGwPeer,
   type Lines,
   type Peer,
-  vtepMac,
+  drawMac,
   vxlanDevice,
   VXLAN_DEVICE,
   VXLAN_OVERHEAD,
@@ -59,8 +58,14 @@ export class Flanneld implements Component {
     const { client, machine, mode, podSubnet } = this.#init;
     const nodes = client.informer(gr('nodes'));
     this.#nodes = nodes;
-    const mac = vtepMac(machine.name);
-    const device = mode === 'vxlan' && !existsSync(machine.path(`/sys/class/net/${VXLAN_DEVICE}`));
+    const there =
+      mode === 'vxlan'
+        ? (await machine.run(['cat', `/sys/class/net/${VXLAN_DEVICE}/address`])).stdout.trim()
+        : '';
+    const device = mode === 'vxlan' && there === '';
+    // flanneld keeps the MAC that its node tells of; a node that joins anew draws one.
+    const told = peerOf((await client.get(gr('nodes'), machine.name))!)?.vtepMac;
+    const mac = there || told || drawMac();
     await Promise.all([
       device ? machine.ip(vxlanDevice(machine.address, machine.podCidr, mac)) : undefined,
       masqueradeRules(machine, podSubnet),

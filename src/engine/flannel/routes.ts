@@ -5,7 +5,7 @@
  * on the device (onlink), a permanent neighbour for that address and an FDB entry that leads to the node.
  * host-gw: one route per node, over the segment, and the packets stay as they are.
  */
-import { createHash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 /** Another node, as its annotations tell. */
 export interface Peer {
@@ -24,9 +24,9 @@ export const VXLAN_OVERHEAD = 50;
 /** Network address without its mask: the address of the node's VXLAN device. */
 export const vtepAddress = (subnet: string): string => subnet.split('/')[0] ?? subnet;
 
-/** A locally administered MAC that stays the same for a node of a cluster. */
-export function vtepMac(node: string): string {
-  const bytes = createHash('sha256').update(`vtep ${node}`).digest().subarray(0, 6);
+/** A locally administered MAC by chance, as flanneld draws one for each device that it makes: a node that joins anew has another. */
+export function drawMac(): string {
+  const bytes = randomBytes(6);
   bytes[0] = ((bytes[0] ?? 0) & 0xfe) | 0x02;
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }

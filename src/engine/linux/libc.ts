@@ -15,9 +15,13 @@ interface Koffi {
 }
 const koffi = requireHere('koffi') as Koffi;
 const libc = koffi.load(null);
-koffi.struct('sock_fprog', { len: 'unsigned short', filter: 'void *' });
+
+koffi.struct('sock_fprog', { length: 'unsigned short', filter: 'const void *' });
 
 const natives = {
+  prctl: libc.func(
+    'int prctl(int option, unsigned long mode, const sock_fprog *program, unsigned long a, unsigned long b)',
+  ),
   setns: libc.func('int setns(int fd, int kind)'),
   unshare: libc.func('int unshare(int flags)'),
   sethostname: libc.func('int sethostname(const char *name, size_t length)'),
@@ -34,7 +38,7 @@ const natives = {
   close: libc.func('int close(int fd)'),
   pipe2: libc.func('int pipe2(void *fds, int flags)'),
   ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)'),
-  prctl: libc.func('int prctl(int what, unsigned long mode, sock_fprog *program)'),
+  mkfifo: libc.func('int mkfifo(const char *path, unsigned int mode)'),
 } as const;
 
 /** The name of an error number: `ENOENT`. */
@@ -78,7 +82,7 @@ export function close(fd: number): void {
   natives.close(fd);
 }
 
-/** Installs a seccomp filter (prctl(2), PR_SET_SECCOMP in SECCOMP_MODE_FILTER). @param filter sock_filter structs */
-export function prctlFilter(length: number, filter: Buffer): void {
-  call('prctl', 'seccomp filter', 22, 2, { len: length, filter });
+/** PR_SET_SECCOMP with SECCOMP_MODE_FILTER (prctl(2)); `program` holds sock_filter instructions of 8 bytes. */
+export function prctlFilter(program: Buffer): void {
+  call('prctl', 'seccomp filter', 22, 2, { length: program.length / 8, filter: program }, 0, 0);
 }

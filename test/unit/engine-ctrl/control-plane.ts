@@ -112,6 +112,7 @@ export async function plane(): Promise<Plane> {
 /** Runs every pod that has a node at once, and lets it go when it is deleted. */
 function kubeletOf(client: LocalClient): () => void {
   let last = 1;
+  const seen = new Set<string | undefined>();
   const informer = client.informer(PODS);
   informer.onChange(({ type, object }) => {
     const { name, namespace, deletionTimestamp } = object.metadata;
@@ -120,7 +121,8 @@ function kubeletOf(client: LocalClient): () => void {
       setImmediate(() => void client.delete(PODS, name, namespace, { graceSeconds: 0 }));
       return;
     }
-    if (object.status?.podIP) return;
+    if (seen.has(object.metadata.uid)) return;
+    seen.add(object.metadata.uid);
     const image: string = object.spec.containers[0].image;
     const phase = image === 'done' ? 'Succeeded' : image === 'failed' ? 'Failed' : 'Running';
     const ready = image === 'broken' || phase !== 'Running' ? 'False' : 'True';

@@ -3,7 +3,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AddressBook } from '../../../src/engine/calico/ipam.ts';
 import { delegateOf } from '../../../src/engine/flannel/plugin.ts';
-import { hostGwPeer, vtepMac, vxlanPeer } from '../../../src/engine/flannel/routes.ts';
+import { drawMac, hostGwPeer, vxlanPeer } from '../../../src/engine/flannel/routes.ts';
 import { findImage, unknownImage } from '../../../src/engine/images/catalogue.ts';
 import { fullName, repository } from '../../../src/engine/images/image.ts';
 import { macOf } from '../../../src/engine/linux/segment.ts';
@@ -109,7 +109,7 @@ describe('capabilities', () => {
 });
 
 describe('flannel', () => {
-  const peer = { publicIp: '172.18.0.4', subnet: '10.244.2.0/24', vtepMac: vtepMac('b') };
+  const peer = { publicIp: '172.18.0.4', subnet: '10.244.2.0/24', vtepMac: drawMac() };
   it('VXLAN: a route on the device, a permanent neighbour, an FDB entry', () => {
     const lines = vxlanPeer(peer, 'replace');
     expect(lines.ip).toEqual([

@@ -32,6 +32,11 @@ function drain(request: IncomingMessage): void {
   request.on('end', () => clearTimeout(cut));
 }
 
+/** What is said with every answer about a deprecated API (KEP-1693; Endpoints: KEP-4974). */
+const DEPRECATED = new Map([
+  [' v1 endpoints', 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+]);
+
 export class ApiServer {
   readonly #context: Context;
   readonly #identity: Identity;
@@ -131,6 +136,8 @@ export class ApiServer {
     if (wanted) {
       const served = registry.catalog.served(wanted.group, wanted.version, wanted.plural);
       if (!served) throw noSuchPath();
+      const deprecated = DEPRECATED.get(`${wanted.group} ${wanted.version} ${wanted.plural}`);
+      if (deprecated) exchange.warnings.push(deprecated);
       if (wanted.subresource !== undefined) return serveSubresource(this.#context, exchange, served, wanted);
       return serveResource(this.#context, exchange, served, wanted);
     }

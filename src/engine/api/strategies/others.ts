@@ -99,7 +99,6 @@ export const endpoints: Strategy = {
       for (const port of subset.ports ?? []) fill(port, 'protocol', 'TCP');
   },
   validate: endpointsCauses,
-  warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
 };
 
 export const endpointSlices: Strategy = {
