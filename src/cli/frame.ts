@@ -5,7 +5,7 @@ import { say, text, type Lang, type Text } from '../model/text.ts';
 import { makeIo, type GlobalOptions, type Io } from './io.ts';
 
 /** The cluster that is used when none is named. */
-export const DEFAULT_BACKEND: BackendName = 'kind';
+export const DEFAULT_BACKEND: BackendName = 'embedded';
 
 /** The name of a cluster that is given none. */
 export const DEFAULT_NAME = 'podlab';
