@@ -1,7 +1,9 @@
 /** The life of a pod's containers: start, probes, hooks, end, restart with back-off. */
-import type { Exit } from './container.ts';
+import { Container, type Exit } from './container.ts';
 import { ConfigError } from './env.ts';
+import { programOf } from './exec.ts';
 import { runHook } from './hooks.ts';
+import type { ContainerDef } from './pod-types.ts';
 import type { PodWorker } from './pod-worker.ts';
 import { startProbe, type ProbeKind, type ProbeTarget } from './probes.ts';
 import { apiTime, type ContainerRecord } from './record.ts';
@@ -55,7 +57,8 @@ export class ContainerLife {
       imageOf(def);
       if (record.id === undefined || !again)
         this.#tell(record, 'Normal', 'Pulled', `Container image "${def.image}" already present on machine`);
-      started = await startContainer(pod, def, sandbox!, volumes, place, context);
+      const joinPid = await this.#joins(def);
+      started = await startContainer(pod, def, sandbox!, volumes, place, context, joinPid);
     } catch (error) {
       this.#refused(record, error);
       return;
@@ -83,6 +86,14 @@ export class ContainerLife {
     }
     if (record.running.exit === undefined) this.startProbes(record);
     this.#changed();
+  }
+
+  /** Whose processes it is to see: those of the pod (shareProcessNamespace) or of the container that is debugged. */
+  async #joins(def: ContainerDef & { targetContainerName?: string }): Promise<number | undefined> {
+    const { pod, records } = this.#worker;
+    if (pod.spec?.shareProcessNamespace) return this.#worker.pauseProcess();
+    const target = records.find((one) => one.def.name === def.targetContainerName)?.running;
+    return target instanceof Container ? programOf(target) : undefined;
   }
 
   #tell(record: ContainerRecord, type: 'Normal' | 'Warning', reason: string, message: string): void {

@@ -5,7 +5,7 @@
  * capabilities that it is to have. Its first process is PID 1, as in a real container.
  */
 import type { ChildProcess } from '../../exec/child.ts';
-import { closeSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { start } from '../../exec/child.ts';
@@ -42,6 +42,8 @@ export interface ContainerSpec {
   readonly readOnlyRoot: boolean;
   readonly stdin: boolean;
   readonly tty: boolean;
+  /** A process whose PID namespace it joins; one of its own when not given. */
+  readonly joinPid?: number | undefined;
   /** A sysfs of the pod's network namespace, bound on /sys. */
   readonly sysfs: string;
   /** Devpts for a terminal, see {@link openPty}. */
@@ -92,12 +94,13 @@ export class Container {
     this.spec = spec;
     this.root = root;
     const argv = bwrap(spec, root);
+    const pidns = spec.joinPid === undefined ? [] : [openSync(`/proc/${spec.joinPid}/ns/pid`, 'r')];
     if (spec.tty) {
       this.pty = openPty(spec.ptmx);
       const { slave, master } = this.pty;
       this.#process = spec.net.in(() =>
         start(['/usr/bin/setsid', '--ctty', '--wait', ...argv], {
-          stdio: [slave, slave, slave],
+          stdio: [slave, slave, slave, ...pidns],
           env: spec.env,
         }),
       );
@@ -109,7 +112,7 @@ export class Container {
       const [outRead, outWrite] = pipe();
       const [errRead, errWrite] = pipe();
       this.#process = spec.net.in(() =>
-        start(argv, { stdio: [inRead ?? 'ignore', outWrite, errWrite], env: spec.env }),
+        start(argv, { stdio: [inRead ?? 'ignore', outWrite, errWrite, ...pidns], env: spec.env }),
       );
       for (const fd of [inRead, outWrite, errWrite]) if (fd !== undefined) closeSync(fd);
       if (inWrite !== undefined) {
@@ -119,6 +122,7 @@ export class Container {
       this.#read(new Socket({ fd: outRead, writable: false }), 'stdout');
       this.#read(new Socket({ fd: errRead, writable: false }), 'stderr');
     }
+    for (const fd of pidns) closeSync(fd);
     this.exited = new Promise((resolve) => {
       let done = false;
       const end = (code: number) => {
@@ -207,8 +211,10 @@ function onlyChild(pid: number): number | undefined {
 /** bwrap's argv. The environment is handed on as it is: bwrap keeps its own. */
 function bwrap(spec: ContainerSpec, root: string): string[] {
   const { uid, gid } = spec.user;
-  const argv = ['/usr/bin/bwrap', '--die-with-parent', '--unshare-pid', '--unshare-ipc', '--unshare-uts'];
-  argv.push('--as-pid-1', '--hostname', spec.hostname);
+  const argv = ['/usr/bin/bwrap', '--die-with-parent', '--unshare-ipc', '--unshare-uts'];
+  if (spec.joinPid === undefined) argv.push('--unshare-pid', '--as-pid-1');
+  else argv.push('--pidns', '3');
+  argv.push('--hostname', spec.hostname);
   // Only one uid is mapped in the sandbox; another one is that one under another name.
   if (uid !== 0 || gid !== 0) argv.push('--unshare-user', '--uid', String(uid), '--gid', String(gid));
   argv.push('--bind', root, '/');

@@ -57,9 +57,15 @@ const SET_UP_BOUND = 10_000;
 
 /** A container that has just been started has its program in a moment: before, its namespaces are not complete. */
 async function startedUp(container: Container): Promise<void> {
+  await programOf(container);
+}
+
+/** Process id of a container's program, as soon as it is there; undefined when it has ended. */
+export async function programOf(container: Container): Promise<number | undefined> {
   const until = Date.now() + SET_UP_BOUND;
   while (container.pid === undefined && container.exit === undefined && Date.now() < until)
     await new Promise((resolve) => setTimeout(resolve, 2));
+  return container.pid;
 }
 
 async function onPipes(

@@ -7,6 +7,9 @@ import { gr } from '../client/types.ts';
 import { ContainerLife } from './container-life.ts';
 import type { Place } from './env.ts';
 import type { NodeContext } from './node-context.ts';
+import type { Container } from './container.ts';
+import { programOf } from './exec.ts';
+import { startPause } from './start-container.ts';
 import { createSandbox, NetworkNotReady, type PodSandbox } from './pod-sandbox.ts';
 import { podStatus } from './pod-status.ts';
 import { type Pod, podKey } from './pod-types.ts';
@@ -65,6 +68,13 @@ export class PodWorker {
     const { machine, capacity } = this.context;
     return { nodeName: machine.name, hostIp: machine.address, podIp: this.sandbox?.ip, capacity };
   }
+
+  /** PID 1 of a pod whose containers share their processes, as upstream's pause container; made when first asked for. */
+  async pauseProcess(): Promise<number | undefined> {
+    this.#pause ??= startPause(this.pod, this.sandbox!, this.context);
+    return programOf(await this.#pause);
+  }
+  #pause: Promise<Container> | undefined;
 
   /** The newest object of the pod. */
   update(pod: Pod): void {
@@ -320,6 +330,11 @@ export class PodWorker {
 
   async #removeSandbox(): Promise<void> {
     const { sandbox } = this;
+    const pause = await this.#pause;
+    this.#pause = undefined;
+    pause?.signal('SIGKILL');
+    await pause?.exited;
+    pause?.remove();
     await sandbox?.remove();
     this.sandbox = undefined;
     this.#lastIp ??= sandbox?.ip;

@@ -61,6 +61,7 @@ export async function startContainer(
   volumes: ReadonlyMap<string, string>,
   place: Place,
   context: NodeContext,
+  joinPid: number | undefined,
 ): Promise<Started> {
   const image = imageOf(def);
   const id = newId();
@@ -107,6 +108,7 @@ export async function startContainer(
     readOnlyRoot: security.readOnlyRootFilesystem ?? false,
     stdin: def.stdin ?? false,
     tty: def.tty ?? false,
+    joinPid,
     sysfs: sandbox.sysfs,
     ptmx: join(context.sandboxFolder, 'dev/pts/ptmx'),
   };
@@ -170,4 +172,12 @@ function readWords(path: string): string {
   } catch {
     return '';
   }
+}
+
+/** The container that holds the processes of a pod with shareProcessNamespace. */
+export async function startPause(pod: Pod, sandbox: PodSandbox, context: NodeContext): Promise<Container> {
+  const place = { nodeName: '', hostIp: '', podIp: sandbox.ip, capacity: context.capacity };
+  const def: ContainerDef = { name: 'POD', image: 'registry.k8s.io/pause:3.10' };
+  const { running } = await startContainer(pod, def, sandbox, new Map(), place, context, undefined);
+  return running as Container;
 }
