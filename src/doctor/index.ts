@@ -26,3 +26,20 @@ export async function doctor(): Promise<readonly Fact[]> {
   const kernel = process.platform === 'linux' ? kernelFacts() : [];
   return [nodeFact(), docker, imageSet, kubectl, packages, userns, ...limits, diskFact(), ...kernel];
 }
+
+/** What each backend cannot do without, by the ids of the facts. */
+const NEEDED = {
+  embedded: ['node', 'embedded-packages', 'userns'],
+  kind: ['node', 'docker', 'image-set', 'inotify', 'vxlan', 'br-netfilter', 'nf-tables', 'overlay'],
+} as const;
+
+/** Which backends work here, and what each of the others lacks. */
+export function backendsHere(
+  facts: readonly Fact[],
+): { backend: keyof typeof NEEDED; lacks: readonly Fact[] }[] {
+  const lacking = facts.filter(({ state }) => state === 'lack');
+  return (['embedded', 'kind'] as const).map((backend) => ({
+    backend,
+    lacks: lacking.filter(({ id }) => (NEEDED[backend] as readonly string[]).includes(id)),
+  }));
+}

@@ -20,10 +20,11 @@ export const addDoctor: AddCommand = (program, frame) => {
     )
     .action(
       frame.action(async (io) => {
-        const { doctor } = await import('../../doctor/index.ts');
+        const { doctor, backendsHere } = await import('../../doctor/index.ts');
         const facts = await doctor();
-        const lacks = facts.filter(({ state }) => state === 'lack').length;
-        const code = lacks > 0 ? EXIT.machine : EXIT.ok;
+        const backends = backendsHere(facts);
+        // One backend that works is enough to learn with.
+        const code = backends.some(({ lacks }) => lacks.length === 0) ? EXIT.ok : EXIT.machine;
         if (io.json) {
           io.out(JSON.stringify(facts, undefined, 2));
           return code;
@@ -38,7 +39,19 @@ export const addDoctor: AddCommand = (program, frame) => {
           for (const line of more) io.out(indent + line);
           if (mend) io.out(`${indent}$ ${mend}`);
         }
-        if (lacks > 0) io.tell(io.say(text(`${lacks} lacking`, `缺少 ${lacks} 项`)));
+        io.out('');
+        for (const { backend, lacks } of backends) {
+          const names = (lang: 'en' | 'zh') =>
+            lacks.map(({ title }) => title[lang]).join(lang === 'en' ? ', ' : '、');
+          const words =
+            lacks.length === 0
+              ? text(`--cluster ${backend}: works here`, `--cluster ${backend}：本机可用`)
+              : text(
+                  `--cluster ${backend}: lacks ${names('en')}`,
+                  `--cluster ${backend}：缺少 ${names('zh')}`,
+                );
+          io.out(`${lacks.length === 0 ? STATES.ok.mark : STATES.lack.mark} ${io.say(words)}`);
+        }
         return code;
       }),
     );
