@@ -30,6 +30,10 @@ export interface CrewInit {
   readonly signal: AbortSignal;
   readonly listener: Listener;
   readonly onDone: (job: Job, done: Done) => void;
+  /**
+   * Those that disturb go first: they mostly wait, so that on one of two clusters they leave the machine to the other.
+   */
+  readonly aloneFirst?: boolean;
   /** Experiments at once; 8 when not said. */
   readonly width?: number;
   readonly deadline?: number;
@@ -118,14 +122,19 @@ export async function crew(init: CrewInit): Promise<void> {
   const hand = async () => {
     for (let job = queue.shift(); job; job = queue.shift()) await one(job);
   };
-  try {
+  const sideBySide = async () => {
     await Promise.all(Array.from({ length: init.width ?? WIDTH }, hand));
     // What is on its way out is seen by those who look at the nodes.
     await Promise.all(closings);
+  };
+  const oneByOne = async () => {
     for (const job of init.jobs.filter(alone).sort(longFirst)) {
       await one(job);
       await Promise.all(closings);
     }
+  };
+  try {
+    for (const part of init.aloneFirst ? [oneByOne, sideBySide] : [sideBySide, oneByOne]) await part();
   } finally {
     await Promise.all(closings);
     watcher.stop();

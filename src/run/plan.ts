@@ -40,8 +40,18 @@ function lack(claim: Claim, places: readonly Place[]): Text {
   return text(`needs a cluster with ${wanted}; chosen: ${chosen}`, `需要 ${wanted} 的集群；已选：${chosen}`);
 }
 
-/** Shares the claims out. Those with the fewest ways come first, so that the others can join the clusters that must be there. */
-export function plan(claims: readonly Claim[], places: readonly Place[]): Plan {
+/** Experiments beside others share a cluster's time; one that disturbs has it alone. */
+const ALONGSIDE = 4;
+
+/** What a claim keeps a cluster busy for, in seconds. */
+const weight = (claim: Claim): number => (claim.seconds ?? USUAL_SECONDS) / (claim.disturbs ? 1 : ALONGSIDE);
+
+/**
+ * Shares the claims out. Those with the fewest ways come first, so that the others can join the clusters that must be
+ * there; of the others the heaviest.
+ * @param cheap a cluster costs next to nothing: the work is spread evenly over all of them
+ */
+export function plan(claims: readonly Claim[], places: readonly Place[], cheap = false): Plan {
   const options = claims.map((claim) => {
     const capable = places.filter((place) => claim.needs.every((need) => place.capabilities.has(need)));
     return {
@@ -52,19 +62,22 @@ export function plan(claims: readonly Claim[], places: readonly Place[]): Plan {
     };
   });
   const load = new Map<Place, number>();
+  const price = (place: Place) =>
+    cheap || load.has(place) || place.running !== undefined ? 0 : place.onDemand ? 2 : 1;
   const cost = (way: readonly Place[]): [number, number] => [
-    way
-      .filter((place) => !load.has(place) && place.running === undefined)
-      .reduce((sum, place) => sum + (place.onDemand ? 2 : 1), 0),
+    way.reduce((sum, place) => sum + price(place), 0),
     Math.max(...way.map((place) => load.get(place) ?? 0)),
   ];
   const chosen = new Map<Claim, Assignment>();
-  for (const { claim, ways: all } of [...options].sort((a, b) => a.ways.length - b.ways.length)) {
+  const order = [...options].sort(
+    (a, b) => a.ways.length - b.ways.length || weight(b.claim) - weight(a.claim),
+  );
+  for (const { claim, ways: all } of order) {
     const best = all
       .map((way) => ({ way, cost: cost(way) }))
       .sort((a, b) => a.cost[0] - b.cost[0] || a.cost[1] - b.cost[1])[0];
     if (!best) continue;
-    for (const place of best.way) load.set(place, (load.get(place) ?? 0) + (claim.seconds ?? USUAL_SECONDS));
+    for (const place of best.way) load.set(place, (load.get(place) ?? 0) + weight(claim));
     chosen.set(claim, { claim, places: best.way });
   }
   return {

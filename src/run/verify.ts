@@ -38,8 +38,8 @@ export interface VerifyInit extends Wish {
   readonly openKube?: typeof Kube.open;
 }
 
-/** Clusters that are made for a run and up at the same time: more of them run into the kernel's inotify limits. */
-const MOST_NEW_CLUSTERS = 2;
+/** Clusters that are made for a run and up at the same time: more than two of kind run into the kernel's inotify limits. */
+const MOST_NEW_CLUSTERS = { kind: 2, embedded: 4, kubeconfig: 1 } as const;
 
 /** The error of a backend whose machine has no room for one more cluster now. */
 const NO_ROOM = 'inotify-limit';
@@ -77,7 +77,7 @@ class Verification {
     const began = new Date().toISOString();
     const { claims, ledger } = this.#init;
     const places = await placesFor(this.#init);
-    const { assignments, skipped } = plan(claims, places);
+    const { assignments, skipped } = plan(claims, places, this.#init.backend.name === 'embedded');
     for (const { claim, reason } of skipped) this.#end(skippedClaim(this.#entry(claim.id), reason));
     await this.#work(assignments);
     const all = ledger.flatMap((entry) => this.#results.get(entry.id) ?? []);
@@ -114,7 +114,7 @@ class Verification {
         if ((await this.#workAt(place, assignments, made > 1)) === 'no room') later.push(place);
       }
     };
-    const hands = Array.from({ length: MOST_NEW_CLUSTERS }, hand);
+    const hands = Array.from({ length: MOST_NEW_CLUSTERS[this.#init.backend.name] }, hand);
     await Promise.all([...up.map((place) => this.#workAt(place, assignments)), ...hands]);
     for (const place of later) await this.#workAt(place, assignments);
     if (used.length > 0 && this.#failures.length === used.length) throw this.#failures[0];
@@ -178,7 +178,20 @@ class Verification {
       }
       const onDone = (job: Job, done: Done) => this.#arrived(job, place, done, assignments);
       const listener = this.#tell;
-      await crew({ ...this.#init.crew, cluster, kube, jobs, signal, backend, deadline, listener, onDone });
+      // Every second pod network begins with what has to run alone.
+      const aloneFirst = place.cni === 'calico-bgp' || place.cni === 'flannel-host-gw';
+      await crew({
+        ...this.#init.crew,
+        aloneFirst,
+        cluster,
+        kube,
+        jobs,
+        signal,
+        backend,
+        deadline,
+        listener,
+        onDone,
+      });
     } finally {
       kube.close();
     }
