@@ -40,7 +40,7 @@ const claim: Claim = {
   on: [['flannel']],
   needs: ['NodeCommands', 'ClusterScope'],
   disturbs: true,
-  seconds: 20,
+  seconds: 15,
   async experiment(stage) {
     const [here, there] = nodesApart(stage, 2) as [string, string];
     const { a, c } = await stage.pods({ a: at(here), c: at(there) });

@@ -32,7 +32,7 @@ const claim: Claim = {
   on: [['calico-bgp'], ['calico-vxlan']],
   needs: ['NodeCommands'],
   disturbs: true,
-  seconds: 30,
+  seconds: 22,
   async experiment(stage) {
     const bgp = stage.cluster.cni === 'calico-bgp';
     const under = bgp

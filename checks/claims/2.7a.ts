@@ -21,7 +21,7 @@ const claim: Claim = {
   on: [['any']],
   needs: ['NodeCommands'],
   disturbs: true,
-  seconds: 12,
+  seconds: 6,
   async experiment(stage) {
     const [here, there] = nodesApart(stage, 2) as [string, string];
     const idle = { name: 'second', image: PROBE_IMAGE, imagePullPolicy: 'IfNotPresent', args: ['pause'] };

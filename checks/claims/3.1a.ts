@@ -14,7 +14,7 @@ const claim: Claim = {
   on: [['any']],
   needs: ['NodeCommands', 'ClusterScope'],
   disturbs: true,
-  seconds: 15,
+  seconds: 5,
   async experiment(stage) {
     const [here, there] = nodesApart(stage, 2) as [string, string];
     const { a, web: server } = await stage.pods({ a: at(here), web: at(there, { labels: { app: 'web' } }) });

@@ -38,7 +38,7 @@ const claim: Claim = {
   on: [['any']],
   needs: ['NodeCommands'],
   disturbs: true,
-  seconds: 8,
+  seconds: 4,
   async experiment(stage) {
     const [here, there] = nodesApart(stage, 2) as [string, string];
     const { a, server } = await stage.pods({

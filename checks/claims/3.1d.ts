@@ -76,7 +76,7 @@ const claim: Claim = {
   on: [['any']],
   needs: ['NodeCommands', 'ClusterScope'],
   disturbs: true,
-  seconds: 40,
+  seconds: 10,
   async experiment(stage) {
     const [here, there] = nodesApart(stage, 2) as [string, string];
     const { a, b } = await stage.pods({

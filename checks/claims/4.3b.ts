@@ -19,7 +19,7 @@ const claim: Claim = {
   on: [['any']],
   needs: ['NodeCommands'],
   disturbs: true,
-  seconds: 15,
+  seconds: 7,
   async experiment(stage) {
     const [nodeA, nodeB, nodeC] = nodesApart(stage, 3) as [string, string, string];
     const nginx = { labels: { app: 'nginx' } };

@@ -16,7 +16,7 @@ const claim: Claim = {
   on: [['any']],
   needs: ['NodeCommands', 'ClusterScope'],
   disturbs: true,
-  seconds: 10,
+  seconds: 7,
   async experiment(stage) {
     const [here, there] = nodesApart(stage, 2) as [string, string];
     const { a } = await stage.pods({ a: at(here), server: at(there, { labels: { app: 'web' } }) });

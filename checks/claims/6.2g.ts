@@ -25,7 +25,7 @@ const claim: Claim = {
   on: [['any']],
   needs: ['NodeCommands', 'ClusterScope'],
   disturbs: true,
-  seconds: 10,
+  seconds: 5,
   async experiment(stage) {
     const [here, there] = nodesApart(stage, 2) as [string, string];
     const label = `web-${stage.namespace.slice(-6)}`;
