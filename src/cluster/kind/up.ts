@@ -1,12 +1,13 @@
 /** Makes a kind cluster: image, boot, pod network, ready. */
 import { chmodSync, existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { findDocker, needDocker, type Docker } from '../../docker/docker.ts';
 import { listen, startRelay } from '../../docker/relay.ts';
 import { ownName, type ProcessName } from '../../exec/lock.ts';
 import { CommandFailed, run, which } from '../../exec/run.ts';
 import { PodlabError } from '../../model/errors.ts';
 import { text } from '../../model/text.ts';
-import type { Cluster, OnPhase, UpOptions } from '../port.ts';
+import type { Cluster, NodeInfo, OnPhase, UpOptions } from '../port.ts';
 import { kindCluster } from './cluster.ts';
 import { cniManifests } from './cni.ts';
 import { kindConfig, toYaml, type KindConfig } from './config.ts';
@@ -18,6 +19,7 @@ import { containersOf, removeCluster } from './remove.ts';
 
 const BOOT_MS = 600_000;
 const APPLY_MS = 120_000;
+const JOIN_MS = 120_000;
 
 /**
  * Makes a cluster of a name that has no record. Whatever goes wrong, what was made is removed again.
@@ -138,14 +140,36 @@ async function boot(
 }
 
 /**
+ * The nodes, once all of them are in the API: `kubeadm join` ends when a kubelet has its credentials, and the kubelet
+ * registers its node a moment later.
+ * @throws PodlabError `nodes-missing`
+ */
+async function joined(cluster: Cluster, wanted: number, signal?: AbortSignal): Promise<readonly NodeInfo[]> {
+  const end = performance.now() + JOIN_MS;
+  for (;;) {
+    signal?.throwIfAborted();
+    const nodes = await cluster.nodes();
+    if (nodes.length >= wanted) return nodes;
+    if (performance.now() > end)
+      throw new PodlabError({
+        code: 'nodes-missing',
+        fault: 'machine',
+        message: text(
+          `${nodes.length} of ${wanted} nodes joined ${cluster.name} within ${JOIN_MS / 1000} s.`,
+          `${JOIN_MS / 1000} 秒内只有 ${nodes.length}/${wanted} 个节点加入 ${cluster.name}。`,
+        ),
+      });
+    await delay(250, undefined, { signal });
+  }
+}
+
+/**
  * Nodes are routers. A new network namespace takes its setting from the machine's first one, where forwarding may be
  * off (ip-sysctl of the kernel: ip_forward); kubeadm asks for it, and the bridge plugin turns it on with a node's first
  * pod only, so that a node without pods would drop what comes to its NodePorts.
  */
 async function forwards(cluster: Cluster, wanted: number, signal?: AbortSignal): Promise<void> {
-  const nodes = await cluster.nodes();
-  if (nodes.length !== wanted) throw new Error(`${nodes.length} of ${wanted} nodes joined`);
-  for (const { name } of nodes) {
+  for (const { name } of await joined(cluster, wanted, signal)) {
     const ran = await cluster.onNode(name, ['sysctl', '-q', '-w', 'net.ipv4.ip_forward=1'], { signal });
     if (!ran.ok) throw new CommandFailed(ran);
   }
